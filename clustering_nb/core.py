@@ -28,7 +28,7 @@ from pathlib import Path
 
 import numpy as np
 import platformdirs
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 # %% ../nbs/00_core.ipynb #31b04c8e
 def did_you_mean(

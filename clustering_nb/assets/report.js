@@ -1,0 +1,308 @@
+'use strict';
+(() => {
+const $ = id => document.getElementById(id);
+const facts = JSON.parse($('facts').textContent);
+const thin = n => String(n).replace(/\B(?=(\d{3})+$)/g, '\u202f');
+
+// ---- Data: base64 to typed arrays
+function bytes(text) {
+  const raw = atob(text), found = new Uint8Array(raw.length);
+  for (let i = 0; i < raw.length; i++) found[i] = raw.charCodeAt(i);
+  return found;
+}
+function array(name, Type) {
+  const element = $('array-' + name);
+  return element && new Type(bytes(element.textContent).buffer);
+}
+const xy = array('xy', Float32Array), labels = array('labels', Int32Array), strength = array('strength', Float32Array);
+const order = array('order', Int32Array), classes = array('classes', Int32Array), chosen = array('chosen', Uint8Array);
+const nameOf = i => facts.names ? facts.names[i] : 'image ' + i;
+const clusterName = k => k < 0 ? 'no cluster' : 'cluster ' + facts.clusters[k];
+
+// ---- Groups: the clusters or the classes, each with its members, typical first
+function makeGroups(codes, names, title) {
+  const found = new Map();
+  for (const i of order) {
+    const k = codes[i];
+    if (!found.has(k)) found.set(k, []);
+    found.get(k).push(i);
+  }
+  return [...found].sort((a, b) => a[0] - b[0]).map(([k, members]) => ({
+    k, members, name: k < 0 ? 'in no cluster' : names[k], short: k < 0 ? '' : String(names[k]).slice(0, 14),
+    colour: k < 0 ? null : facts.palette[k % facts.palette.length], symbol: k < 0 ? 'circle' : facts.symbols[k % facts.symbols.length], title,
+  }));
+}
+const groupings = {cluster: makeGroups(labels, facts.clusters, 'cluster')};
+function groups() {
+  if (state.by === 'class' && !groupings.class) groupings.class = makeGroups(classes, facts.classes, 'class');
+  return groupings[state.by];
+}
+const state = {by: 'cluster', only: null, at: -1, pinned: false};
+
+// ---- Thumbnails: tiles on pictures that are decoded when needed, the last few kept
+const tiles = document.getElementsByClassName('tiles'), kept = new Map(), slotOf = new Int32Array(facts.n).fill(-1);
+if (facts.pictures) { let slot = 0; for (const i of order) if (!chosen || chosen[i]) slotOf[i] = slot++; }
+function sheet(f) {
+  let found = kept.get(f);
+  kept.delete(f);
+  found ??= createImageBitmap(new Blob([bytes(tiles[f].textContent)], {type: facts.tile.kind}));
+  kept.set(f, found);
+  if (kept.size > 24) kept.delete(kept.keys().next().value);
+  return found;
+}
+async function draw(canvas, i) {
+  const slot = slotOf[i], t = facts.tile;
+  canvas.dataset.i = i;
+  if (slot < 0) { canvas.hidden = true; return false; }
+  const picture = await sheet(Math.floor(slot / t.perFile)), j = slot % t.perFile;
+  if (canvas.dataset.i !== String(i)) return false; // The mouse has moved on
+  canvas.width = t.width; canvas.height = t.height;
+  canvas.classList.toggle('pixelated', Math.max(t.width, t.height) <= 32);
+  canvas.getContext('2d').drawImage(picture, -(j % t.columns) * t.width, -Math.floor(j / t.columns) * t.height);
+  canvas.hidden = false;
+  return true;
+}
+
+// ---- The map
+const map = $('map');
+const colours = () => { const s = getComputedStyle(document.documentElement); return name => s.getPropertyValue('--' + name).trim(); };
+const webgl = (() => { try { return !!document.createElement('canvas').getContext('webgl'); } catch { return false; } })();
+const markerSize = facts.n <= 300 ? 11 : facts.n <= 2500 ? 8 : facts.n <= 20000 ? 5 : 3.5;
+function coordinates(group) {
+  if (!group.x) {
+    group.x = new Float32Array(group.members.length); group.y = new Float32Array(group.members.length);
+    group.members.forEach((i, j) => { group.x[j] = xy[2 * i]; group.y[j] = xy[2 * i + 1]; });
+  }
+  return group;
+}
+function median(values) { const s = Float32Array.from(values).sort(); return s[s.length >> 1]; }
+function traces() {
+  const css = colours(), other = state.only !== null;
+  return groups().map(g => {
+    const faint = other && g.k !== state.only, {x, y} = coordinates(g);
+    return {type: webgl ? 'scattergl' : 'scatter', mode: 'markers', name: g.name, x, y, hoverinfo: faint ? 'skip' : 'none', showlegend: false,
+      marker: {size: g.k < 0 ? markerSize * .8 : markerSize, symbol: g.symbol, color: faint ? css('noise') : g.colour ?? css('noise'),
+        opacity: faint ? .1 : g.k < 0 ? .5 : facts.n > 20000 ? .6 : .85}};
+  });
+}
+function annotations() {
+  const css = colours(), few = groups().length <= 60;
+  return groups().filter(g => g.k >= 0 && (few || state.only === null || g.k === state.only)).map(g => {
+    const {x, y} = coordinates(g);
+    g.centre ??= [median(x), median(y)];
+    return {x: g.centre[0], y: g.centre[1], text: g.short.replace(/&/g, '&amp;').replace(/</g, '&lt;'), showarrow: false, captureevents: false,
+      opacity: state.only === null || g.k === state.only ? 1 : .25, bgcolor: few ? css('halo') : 'rgba(0,0,0,0)', borderpad: few ? 2 : 0, font: {size: few ? 13 : 10, color: css('ink'), weight: 700}};
+  });
+}
+function ring() {
+  if (state.at < 0) return [];
+  const [x, y] = [xy[2 * state.at], xy[2 * state.at + 1]], size = markerSize / 2 + 6;
+  const circle = (r, width, color) => ({type: 'circle', xsizemode: 'pixel', ysizemode: 'pixel', xanchor: x, yanchor: y, x0: -r, x1: r, y0: -r, y1: r, line: {width, color}});
+  const css = colours();
+  return [circle(size, 5, css('card')), circle(size, 2.5, css('ink'))];
+}
+const axis = () => ({visible: true, showgrid: false, zeroline: false, showticklabels: false, ticks: '', title: {text: ''}, linecolor: 'rgba(0,0,0,0)'});
+let view = {xaxis: axis(), yaxis: axis()};
+const layout = () => ({...view, annotations: annotations(), shapes: ring(), margin: {l: 10, r: 10, t: 10, b: 10}, hovermode: 'closest', dragmode: 'zoom', hoverdistance: 16,
+  paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', showlegend: false, font: {family: getComputedStyle(document.body).fontFamily},
+  modebar: {bgcolor: 'rgba(0,0,0,0)', color: colours()('soft'), activecolor: colours()('accent'), orientation: 'h'}});
+const config = {displaylogo: false, responsive: true, doubleClick: 'reset', showTips: false, displayModeBar: true,
+  plotlyServerURL: '', modeBarButtons: [['toImage'], ['zoom2d', 'pan2d'], ['zoomIn2d', 'zoomOut2d', 'resetScale2d']], toImageButtonOptions: {filename: 'clusters'}};
+const redraw = () => Plotly.react(map, traces(), layout(), config);
+const redrawRing = () => Plotly.relayout(map, {shapes: ring()});
+
+// ---- Tooltip
+const tip = document.createElement('div');
+tip.id = 'tip'; tip.hidden = true; tip.setAttribute('aria-hidden', 'true');
+const tipCanvas = document.createElement('canvas'), tipText = document.createElement('div');
+tip.append(tipCanvas, tipText);
+function line(tag, text) { const e = document.createElement(tag); e.dir = 'auto'; e.textContent = text; return e; }
+function words(i) {
+  const found = [['Image', nameOf(i)], ['Cluster', labels[i] < 0 ? 'none' : facts.clusters[labels[i]]]];
+  if (classes) found.push(['Class', facts.classes[classes[i]]]);
+  if (labels[i] >= 0) found.push(['Strength', strength[i].toFixed(2)]);
+  return found;
+}
+function showTip(i, event) {
+  const [[, name], ...rest] = words(i);
+  tipText.replaceChildren(line('b', name), ...rest.map(([k, v]) => line('span', `${k.toLowerCase()} ${v}`)));
+  if (facts.pictures && slotOf[i] < 0) tipText.append(line('span', 'no thumbnail for this one'));
+  if (facts.pictures) draw(tipCanvas, i); else tipCanvas.hidden = true;
+  tip.hidden = false;
+  const box = tip.getBoundingClientRect(), gap = 14;
+  const left = event.clientX + gap + box.width > innerWidth ? event.clientX - gap - box.width : event.clientX + gap;
+  tip.style.left = Math.max(4, left) + 'px';
+  tip.style.top = Math.max(4, Math.min(event.clientY + gap, innerHeight - box.height - 4)) + 'px';
+}
+const hideTip = () => { tip.hidden = true; };
+
+// ---- Preview of one image
+const cluster = k => groupings.cluster.find(g => g.k === k);
+async function show(i, {say = false, follow = false} = {}) {
+  state.at = i; state.pinned = true;
+  const members = cluster(labels[i]).members, place = members.indexOf(i);
+  $('facts-of').replaceChildren(...words(i).flatMap(([k, v]) => [line('dt', k), line('dd', v)]), line('dt', 'Place'), line('dd', `${thin(place + 1)} of ${thin(members.length)}`));
+  for (const id of ['facts-of', 'buttons']) $(id).hidden = false;
+  const drawn = facts.pictures && await draw($('picture'), i);
+  if (state.at !== i) return;
+  $('picture').hidden = !drawn;
+  $('picture').setAttribute('aria-label', nameOf(i));
+  $('no-picture').hidden = drawn;
+  $('no-picture').textContent = facts.pictures ? 'No thumbnail for this one.' : 'No picture: these are vectors.';
+  if (say) $('live').textContent = `${nameOf(i)}, ${place + 1} of ${members.length} in ${clusterName(labels[i])}` + (classes ? `, class ${facts.classes[classes[i]]}` : '') + (labels[i] >= 0 ? `, strength ${strength[i].toFixed(2)}` : '');
+  if (follow) keepInView(i);
+  redrawRing();
+}
+function keepInView(i) {
+  const inside = (a, v) => { const [low, high] = a.range; return v >= Math.min(low, high) && v <= Math.max(low, high); };
+  const {xaxis, yaxis} = map.layout;
+  if (xaxis.range && !(inside(xaxis, xy[2 * i]) && inside(yaxis, xy[2 * i + 1]))) Plotly.relayout(map, {'xaxis.autorange': true, 'yaxis.autorange': true});
+}
+function clear() {
+  state.at = -1; state.pinned = false;
+  for (const id of ['facts-of', 'buttons', 'picture']) $(id).hidden = true;
+  $('no-picture').hidden = false;
+  $('no-picture').textContent = 'Point at the map to see an image; click to keep it here.';
+  $('live').textContent = '';
+  redrawRing();
+}
+function step(by) {
+  if (state.at < 0) return show(order[0], {say: true, follow: true});
+  const members = cluster(labels[state.at]).members, j = members.indexOf(state.at);
+  return show(members[(j + by + members.length) % members.length], {say: true, follow: true});
+}
+function stepCluster(by) {
+  const all = groupings.cluster, j = state.at < 0 ? (by > 0 ? -1 : all.length) : all.findIndex(g => g.k === labels[state.at]);
+  const next = all[(j + by + all.length) % all.length];
+  if (state.by === 'cluster' && state.only !== null) highlight(next.k);
+  return show(next.members[0], {say: true, follow: true});
+}
+
+// ---- Legend and highlight
+const outline = {circle: 'M8 2a6 6 0 1 0 .01 0z', square: 'M3 3h10v10H3z', diamond: 'M8 1l7 7-7 7-7-7z', 'triangle-up': 'M8 2l7 12H1z', 'triangle-down': 'M8 14l7-12H1z',
+  pentagon: 'M8 1l7 5.2-2.7 8.3H3.7L1 6.2z', star: 'M8 .8l2 4.9 5.2.4-4 3.4 1.3 5.1L8 11.8l-4.5 2.8 1.3-5.1-4-3.4 5.2-.4z'};
+function swatch(g) {
+  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg'), path = document.createElementNS(svg.namespaceURI, 'path');
+  svg.setAttribute('viewBox', '0 0 16 16'); svg.setAttribute('aria-hidden', 'true');
+  path.setAttribute('d', outline[g.symbol]); path.setAttribute('fill', g.colour ?? 'var(--noise)');
+  svg.append(path);
+  return svg;
+}
+function legend() {
+  const shown = [...groups()].sort((a, b) => (a.k < 0) - (b.k < 0) || (state.by === 'class' ? a.k - b.k : b.members.length - a.members.length));
+  $('legend').replaceChildren(...shown.map(g => {
+    const item = document.createElement('li'), button = document.createElement('button'), name = line('bdi', g.name), number = line('span', thin(g.members.length));
+    button.type = 'button'; button.dataset.k = g.k; name.className = 'name'; number.className = 'count';
+    button.setAttribute('aria-label', `${g.k < 0 ? '' : g.title + ' '}${g.name}, ${g.members.length} images`); button.title = g.name;
+    button.append(swatch(g), name, number);
+    button.addEventListener('click', () => highlight(state.only === g.k ? null : g.k));
+    item.append(button);
+    return item;
+  }));
+  const options = [['', 'all'], ...groups().filter(g => g.k >= 0).map(g => [g.k, g.name]), ...groups().filter(g => g.k < 0).map(g => [g.k, g.name])];
+  $('only').replaceChildren(...options.map(([value, text]) => new Option(text, value)));
+  press();
+}
+function press() {
+  for (const b of $('legend').querySelectorAll('button')) b.setAttribute('aria-pressed', String(Number(b.dataset.k) === state.only));
+  $('only').value = state.only ?? '';
+}
+function highlight(k) { state.only = k; press(); return redraw(); }
+function colourBy(by) { state.by = by; state.only = null; $('by').value = by; legend(); return redraw(); }
+
+// ---- The table of many classes and clusters, as a picture
+function heat() {
+  const canvas = $('heat');
+  if (!canvas) return;
+  const {rows, columns} = facts.table, width = Math.max(3, Math.min(26, Math.floor((canvas.parentElement.clientWidth - 4) / columns.length)));
+  const height = Math.max(3, Math.min(20, Math.floor(760 / rows.length))), ratio = Math.min(devicePixelRatio || 1, 2);
+  const numbers = heat.numbers ??= counts(rows, columns), css = colours(), paint = canvas.getContext('2d');
+  canvas.width = width * columns.length * ratio; canvas.height = height * rows.length * ratio;
+  canvas.style.width = width * columns.length + 'px'; canvas.style.height = height * rows.length + 'px';
+  paint.fillStyle = css('code'); paint.fillRect(0, 0, canvas.width, canvas.height);
+  paint.fillStyle = css('shade'); paint.scale(ratio, ratio);
+  numbers.cells.forEach((n, j) => {
+    if (!n) return;
+    const r = Math.floor(j / columns.length), c = j % columns.length;
+    paint.globalAlpha = .12 + .88 * Math.sqrt(n / numbers.totals[r]);
+    paint.fillRect(c * width, r * height, width - (width > 5), height - (height > 5));
+  });
+  canvas.onpointermove = e => {
+    const box = canvas.getBoundingClientRect(), c = Math.floor((e.clientX - box.left) / width), r = Math.floor((e.clientY - box.top) / height);
+    if (!(r >= 0 && r < rows.length && c >= 0 && c < columns.length)) return;
+    const n = numbers.cells[r * columns.length + c];
+    $('heat-text').textContent = `Class ${facts.classes[rows[r]]}, ${clusterName(columns[c])}: ${thin(n)} of the ${thin(numbers.totals[r])} images of the class.`;
+  };
+}
+function counts(rows, columns) {
+  const row = new Map(rows.map((c, j) => [c, j])), column = new Map(columns.map((k, j) => [k, j]));
+  const cells = new Uint32Array(rows.length * columns.length), totals = new Uint32Array(rows.length);
+  for (let i = 0; i < facts.n; i++) { const r = row.get(classes[i]); cells[r * columns.length + column.get(labels[i])]++; totals[r]++; }
+  return {cells, totals};
+}
+
+// ---- Everything that listens
+function imageAt(event) {
+  const p = event.points[0];
+  return groups()[p.curveNumber].members[p.pointNumber];
+}
+function wheel(event) { // Ctrl and the wheel, or two fingers on a trackpad
+  if (!event.ctrlKey && !event.metaKey) return;
+  event.preventDefault();
+  const box = map.getBoundingClientRect(), factor = Math.exp(Math.max(-60, Math.min(60, event.deltaY)) * .006), {xaxis, yaxis} = map.layout;
+  const u = (event.clientX - box.left - 10) / (box.width - 20), v = 1 - (event.clientY - box.top - 10) / (box.height - 20);
+  const zoom = ([low, high], at) => { const centre = low + (high - low) * at; return [centre + (low - centre) * factor, centre + (high - centre) * factor]; };
+  Plotly.relayout(map, {'xaxis.range': zoom(xaxis.range, u), 'yaxis.range': zoom(yaxis.range, v)});
+}
+const keys = {ArrowRight: () => step(1), ArrowLeft: () => step(-1), ArrowDown: () => stepCluster(1), ArrowUp: () => stepCluster(-1),
+  Home: () => show(order[0], {say: true, follow: true}), Escape: () => { clear(); if (state.only !== null) highlight(null); },
+  Enter: () => { if (state.at >= 0 && state.by === 'cluster') highlight(state.only === labels[state.at] ? null : labels[state.at]); }};
+function listen() {
+  map.on('plotly_hover', e => showTip(imageAt(e), e.event));
+  map.on('plotly_unhover', hideTip);
+  map.on('plotly_click', e => show(imageAt(e)));
+  map.addEventListener('mouseleave', hideTip);
+  map.addEventListener('wheel', wheel, {passive: false});
+  map.addEventListener('keydown', e => {
+    if (e.target !== map || e.ctrlKey || e.metaKey || e.altKey || !keys[e.key]) return;
+    e.preventDefault(); hideTip(); keys[e.key]();
+  });
+  addEventListener('scroll', hideTip, {passive: true});
+  $('by').addEventListener('change', e => colourBy(e.target.value));
+  $('only').addEventListener('change', e => highlight(e.target.value === '' ? null : Number(e.target.value)));
+  $('before').addEventListener('click', () => step(-1));
+  $('after').addEventListener('click', () => step(1));
+  $('close').addEventListener('click', () => { clear(); map.focus({preventScroll: true}); });
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { redraw(); heat(); });
+  addEventListener('resize', heat);
+  addEventListener('beforeprint', () => document.querySelectorAll('details').forEach(d => { d.open = true; }));
+}
+function toMap(i) { $('map-title').scrollIntoView(); map.focus({preventScroll: true}); return show(i, {say: true, follow: true}); }
+document.addEventListener('click', async e => {
+  const button = e.target.closest('.show, .copy'), picture = e.target.closest('.pics img');
+  if (picture) await toMap(Number(picture.dataset.i));
+  else if (button?.matches('.show')) {
+    const k = Number(button.dataset.k);
+    if (state.by !== 'cluster') colourBy('cluster');
+    await highlight(k);
+    await toMap(cluster(k).members[0]);
+  } else if (button) {
+    const code = button.parentElement.querySelector('code');
+    try { await navigator.clipboard.writeText(code.textContent); button.firstChild.textContent = 'Copied'; }
+    catch { getSelection().selectAllChildren(code); }
+  }
+});
+
+async function start() {
+  document.body.append(tip);
+  for (const e of document.querySelectorAll('.show, .copy, #controls')) e.hidden = false;
+  if (!facts.classes) $('by').parentElement.querySelectorAll('[for=by], #by').forEach(e => { e.hidden = true; });
+  legend();
+  heat();
+  await Plotly.newPlot(map, traces(), layout(), config);
+  if (!webgl) map.insertAdjacentHTML('beforeend', '<p class="notice">This browser has no WebGL: the map is drawn without it, and slowly.</p>');
+  listen();
+  document.documentElement.dataset.ready = 'yes';
+}
+start();
+})();
