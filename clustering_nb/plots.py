@@ -34,7 +34,7 @@ _template = go.layout.Template(layout=dict(
 
 def _figure(traces, title, alt, height=440, **layout):
     "A figure of this library: our template, a title broken into lines, and words for those who can't see it."
-    lines = textwrap.wrap(printable(title), 75)
+    lines = textwrap.wrap(printable(title), 70)
     layout = dict(template=_template, height=height, title_text='<br>'.join(html.escape(t, quote=False) for t in lines), meta={'alt': alt})|layout
     fig = go.Figure(traces, layout)
     if fig.layout.margin.t is None: fig.update_layout(margin_t=20+24*max(len(lines), 1))
@@ -83,7 +83,7 @@ def _small(x):
 _colours = ['#0072B2', '#E69F00', '#009E73', '#D55E00', '#56B4E9', '#CC79A7', '#222222', '#A89B00', '#7B4FA3', '#8C5A3C']
 _filled = 'circle square diamond triangle-up cross star triangle-down x pentagon hexagram hourglass bowtie'.split()
 _symbols = _filled+[f'{s}-open' for s in _filled]
-_symbols_3d = 'circle square diamond cross x circle-open square-open diamond-open'.split()
+_symbols_3d = 'circle square diamond cross x'.split() # WebGL knows few, and draws open ones too faintly
 _dashes = 'solid dash dot dashdot longdash longdashdot'.split()
 
 def _shade(colour, times):
@@ -169,24 +169,41 @@ def map_figure(
         traces.append(_points(xy, at, f'{label_text(word)} ({len(at):,})', *style, size*(.6 if g<0 else 1), names, webgl))
     alt = f"Map of {len(xy)} images in {len(groups)} groups: "+', '.join(f'{w} {np.sum(labels==g)}' for g,w in list(words.items())[:40])
     notes = _group_notes(xy, labels, words) if len(groups)<=max_named else []
-    return _figure(traces, title, alt, height=560, legend=dict(title_text='group (images)', tracegroupgap=0), **_map_axes(deep, axis_names, notes))
+    return _figure(traces, title, alt, height=560, legend=dict(title_text='group (images)', tracegroupgap=0), **_map_axes(xy, axis_names, notes))
 
 # %% ../nbs/70_plots.ipynb #c089565d
 def _group_notes(xy, labels, words):
     "The name of each group, framed in its colour, at the median of its points."
-    notes = []
-    for g in (g for g in words if g>=0):
-        middle = np.median(xy[labels==g], axis=0).tolist()
-        frame = dict(bordercolor=_style(g, _symbols)[0], borderwidth=1.5, borderpad=2, bgcolor='rgba(255,255,255,.85)', font=dict(size=11, color=INK))
-        notes.append(dict(**dict(zip('xyz', middle)), text=label_text(words[g], 18), showarrow=False, **frame))
+    notes,groups = [],[g for g in words if g>=0]
+    middles = np.array([np.median(xy[labels==g], axis=0) for g in groups]).reshape(-1, xy.shape[1])
+    texts = [label_text(words[g], 18 if len(groups)<=15 else 12) for g in groups]
+    moves = _free_places(middles*(420/max(np.ptp(xy, axis=0).max(), 1e-9)), texts) if xy.shape[1]==2 else [0]*len(groups)
+    for g,middle,text,move in zip(groups, middles.tolist(), texts, moves):
+        if move is None: continue
+        look = dict(bordercolor=_style(g, _symbols)[0], borderwidth=1.5, borderpad=2, bgcolor='rgba(255,255,255,.85)', font=dict(size=11, color=INK))
+        arrow = dict(showarrow=True, ax=0, ay=-move, arrowhead=0, arrowwidth=1, arrowcolor=INK) if move else dict(showarrow=False)
+        notes.append(dict(**dict(zip('xyz', middle)), text=text, **look, **arrow))
     return notes
 
-def _map_axes(deep, names, notes):
+def _free_places(at, texts, most=3):
+    "How many pixels to move each text up so that none covers another, or None where it's too crowded; `at` are places in pixels, about."
+    taken,moves = [],[]
+    for (x,y),text in zip(at.tolist(), texts):
+        half = 4+3.3*len(text)
+        free = [m for i in range(most+1) for m in (20*i, -20*i) if all(abs(x-x2)>half+half2 or abs(y+m-y2)>=20 for x2,y2,half2 in taken)]
+        moves.append(free[0] if free else None)
+        if free: taken.append((x, y+free[0], half))
+    return moves
+
+# %% ../nbs/70_plots.ipynb #ba766e5a
+def _map_axes(xy, names, notes):
     "Layout of a map: named axes with numbers, or a mere frame."
-    axes = {}
+    axes,deep = {},xy.shape[1]==3
     for i,d in enumerate('xyz'[:3 if deep else 2]):
-        axes[f'{d}axis'] = dict(title_text=label_text(names[i])) if names else dict(showticklabels=False, title_text='', showgrid=deep, mirror=True)
-    if not deep: return axes|dict(annotations=notes, yaxis=axes['yaxis']|dict(scaleanchor='x'))
+        axes[f'{d}axis'] = dict(title_text=label_text(names[i])) if names else dict(showticklabels=False, title_text='', showgrid=deep, mirror=not deep)
+    if not deep:
+        for v,d in zip(xy.T, 'xy'): axes[f'{d}axis'] |= dict(constrain='domain', range=[float(v.min()-.05*np.ptp(v)), float(v.max()+.05*np.ptp(v))] if np.ptp(v) else None)
+        return dict(annotations=notes, xaxis=axes['xaxis']|dict(constraintoward='left'), yaxis=axes['yaxis']|dict(scaleanchor='x'))
     look = dict(showbackground=False, gridcolor=GRID, linecolor=QUIET, zeroline=False)
     return dict(scene={k: v|look for k,v in axes.items()}|dict(annotations=notes, aspectmode='data'), margin=dict(l=0, r=0, b=10))
 
@@ -216,11 +233,16 @@ def _mosaic(thumbs, rows, cols, shape, gap, strip):
         canvas[top:top+h, left:left+w] = t
     return canvas
 
-def _data_uri(picture):
-    "A picture as text: PNG if it is grey, JPEG if it is in colour."
+def _data_uri(picture, most=100_000):
+    "A picture as text: PNG without loss, or JPEG if that would take more than `most` bytes."
     f = io.BytesIO()
-    Image.fromarray(picture).save(f, **(dict(format='PNG', optimize=True) if picture.ndim==2 else dict(format='JPEG', quality=88, subsampling=0)))
-    return f"data:image/{'png' if picture.ndim==2 else 'jpeg'};base64,{base64.b64encode(f.getvalue()).decode()}"
+    Image.fromarray(picture).save(f, 'PNG', optimize=True)
+    kind,data = 'png',f.getvalue()
+    if len(data)>most:
+        f = io.BytesIO()
+        Image.fromarray(picture).save(f, 'JPEG', quality=82, optimize=True)
+        kind,data = 'jpeg',f.getvalue()
+    return f'data:image/{kind};base64,{base64.b64encode(data).decode()}'
 
 # %% ../nbs/70_plots.ipynb #ce0c2ac3
 MAX_THUMBNAILS = 600 # More make a page slow
@@ -259,7 +281,7 @@ def image_grid(
     if row_names is not None: titles = None
     thumbs = _thumbnails(pixels, side)
     h,w = thumbs.shape[1:3]
-    texts = None if titles is None else [_two_lines(t, max(4, (w+12)//7)) for t in titles]
+    texts = None if titles is None else [_two_lines(t, max(4, (w+12)//6)) for t in titles]
     strip = 0 if texts is None else 14*(1+max('<br>' in t for t in texts))+4
     gap,columns,(rows,cols) = 12 if texts else 4,min(columns, int(cells.max())+1),divmod(cells, columns)
     shape = int(rows.max())+1,columns
@@ -284,7 +306,8 @@ def _grid_layout(shape, high, wide, row_names, title):
     if row_names is not None:
         names = _check_names(row_names, shape[0], 'row_names')
         rows = dict(showticklabels=True, tickmode='array', tickvals=_small((np.arange(shape[0])+.5)*high-.5), ticktext=[label_text(n, 24) for n in names])
-    return dict(height=shape[0]*high+(60 if title else 24)+10, margin=dict(l=10, r=10, b=10), hoverdistance=int(max(high, wide)),
+    left = 10 if row_names is None else 20+7*max(map(len, rows['ticktext']))
+    return dict(height=shape[0]*high+(60 if title else 24)+10, width=left+10+max(shape[1]*wide, 9*min(len(title), 60)), margin=dict(l=left, r=10, b=10), hoverdistance=int(max(high, wide)),
                 xaxis=bare|dict(constraintoward='left', range=[-.5, shape[1]*wide-.5]), yaxis=bare|rows|dict(constraintoward='top', scaleanchor='x', range=[shape[0]*high-.5, -.5]))
 
 # %% ../nbs/70_plots.ipynb #5eb95c71
@@ -304,7 +327,7 @@ def bar_counts(
     order = np.argsort(-counts, kind='stable') if sort else np.arange(len(counts))
     names,counts = [names[i] for i in order],_small(counts[order])
     bars = go.Bar(x=counts, y=_distinct(names), orientation='h', marker=dict(color=_colours[0]), texttemplate='%{x:,}' if counts.dtype.kind!='f' else '%{x:.3~g}',
-                  textposition='outside', cliponaxis=False, textfont=dict(size=11), hovertemplate='%{y}: %{x}<extra></extra>')
+                  textposition='outside' if line is None else 'auto', insidetextanchor='start', textangle=0, cliponaxis=False, textfont=dict(size=11), hovertemplate='%{y}: %{x}<extra></extra>')
     alt = f"{len(names)} bars: "+', '.join(f'{printable(n)} {c:g}' for n,c in zip(names, counts))
     high = 24 if len(names)<=40 else 17
     fig = _figure([bars], title, alt[:2000], height=110+high*len(names), bargap=.25, showlegend=False, yaxis=_category(reversed=True, size=12 if len(names)<=40 else 10),
@@ -398,7 +421,9 @@ def curve(
         lines.append(go.Scatter(x=x, y=y, name=label_text(name), mode='lines+markers' if len(x)<=60 else 'lines', line=dict(color=colour, dash=_dashes[i%len(_dashes)], width=2), marker=dict(symbol=symbol, size=8)))
     alt = f"{y_title or 'Values'} over {x_title or 'x'}: "+'; '.join(f'{n} from {np.nanmin(t.y):.3g} to {np.nanmax(t.y):.3g}' for n,t in zip(series, lines) if np.isfinite(t.y).any())
     fig = _figure(bands+lines, title, alt, showlegend=len(lines)>1, xaxis=dict(title_text=label_text(x_title, 60), type='log' if log_x else 'linear'), yaxis=dict(title_text=label_text(y_title, 60)))
-    if mark is not None: fig.add_vline(x=float(mark), line=dict(dash='dash', color=INK, width=1), annotation=dict(text=label_text(mark_name), font_size=11, bgcolor='rgba(255,255,255,.85)'))
+    if mark is not None:
+        fig.add_vline(x=float(mark), line=dict(dash='dash', color=INK, width=1))
+        fig.add_annotation(x=float(np.log10(mark) if log_x else mark), y=1, yref='paper', xanchor='left', yanchor='top', showarrow=False, text=label_text(mark_name), font_size=11, bgcolor='rgba(255,255,255,.85)')
     return fig
 
 # %% ../nbs/70_plots.ipynb #7f029490
@@ -463,7 +488,7 @@ def label_histograms(
     class_names=None, # Names of the classes, by default their numbers
     cluster_names=None, # Names of the clusters, by default their numbers
     title='Classes within clusters', # Title of the figure
-    columns=5, # Small histograms a row
+    columns=4, # Small histograms a row
 )->go.Figure: # Readable without colour
     "The classes of the images in each cluster."
     counts = _numbers(contingency, 'contingency', ndim=2, gaps=False)
@@ -474,7 +499,7 @@ def label_histograms(
     best = counts.argmax(0)
     alt = f"{counts.shape[1]} clusters; the largest class of each: "+', '.join(f'{printable(k)} {printable(classes[b])}' for k,b in zip(clusters, best))
     base = _figure([], title, alt[:2000], height=fig.layout.height)
-    return fig.update_layout(template=base.layout.template, title_text=base.layout.title.text, meta=base.layout.meta, margin_t=base.layout.margin.t+(25 if small else 0))
+    return fig.update_layout(template=base.layout.template, title_text=base.layout.title.text, meta=base.layout.meta, margin_t=base.layout.margin.t+25)
 
 # %% ../nbs/70_plots.ipynb #7c7594af
 def _small_histograms(counts, classes, clusters, columns):
@@ -482,9 +507,8 @@ def _small_histograms(counts, classes, clusters, columns):
     columns = min(columns, len(clusters))
     rows = -(-len(clusters)//columns)
     heads = [f'{label_text(k, 18)} ({int(n):,})' for k,n in zip(clusters, counts.sum(0))]
-    high = 40+max(len(classes), 3)*15
+    high,names = 40+max(len(classes), 3)*15,_distinct(classes, 16)
     fig = make_subplots(rows, columns, shared_xaxes='all', shared_yaxes='all', subplot_titles=heads, horizontal_spacing=.02, vertical_spacing=min(.35*60/high, 40)/rows if rows>1 else 0)
-    names = _distinct(classes, 16)
     for i,n in enumerate(counts.T):
         bars = go.Bar(x=n/max(n.sum(), 1), y=names, orientation='h', marker=dict(color=_colours[0]), text=[f'{int(v):,}' if v else '' for v in n], textposition='outside', cliponaxis=False,
                       textfont=dict(size=10), customdata=_small(n), hovertemplate='%{y}: %{customdata:,} images, %{x:.0%}<extra></extra>', showlegend=False)
@@ -492,11 +516,9 @@ def _small_histograms(counts, classes, clusters, columns):
     fig.update_xaxes(range=[0, 1.25], tickvals=[0, .5, 1], tickformat='.0%', tickfont_size=10)
     fig.update_yaxes(**_category(size=10), range=[len(classes)-.5, -.5])
     fig.update_annotations(font_size=12)
-    return fig.update_layout(height=90+rows*high, bargap=.15)
+    return fig.update_layout(height=90+rows*high, width=80+7*max(map(len, names))+max(columns*150, 400), bargap=.15)
 
 # %% ../nbs/70_plots.ipynb #e03528e3
-_hatches = ['', '/', 'x', '.']
-
 def _stacked_histograms(counts, classes, clusters, top=3):
     "A bar per cluster: its largest classes with their names written in, and the rest."
     share = counts/np.maximum(counts.sum(0), 1)
@@ -535,4 +557,4 @@ def pixel_panels(
     base = _figure([], title, "Pixel maps: "+', '.join(f'{printable(k)} from {np.nanmin(m):.3g} to {np.nanmax(m):.3g}' for k,m in maps.items()))
     return fig.update_layout(template=base.layout.template, title_text=base.layout.title.text, meta=base.layout.meta, height=100+rows*(900//max(columns, 3)), margin=dict(t=base.layout.margin.t+30, l=10, r=10, b=45))
 
-_no_axis = dict(showticklabels=False, showgrid=False, showline=False, constrain='domain')
+_no_axis = dict(showticklabels=False, ticks='', showgrid=False, showline=False, constrain='domain')

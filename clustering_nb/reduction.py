@@ -176,6 +176,11 @@ class UMAP(TransformerMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self): return hasattr(self, 'embedding_')
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ['float32']
+        return tags
+
 # %% ../nbs/40_reduction.ipynb #60d53885
 @patch_to(UMAP)
 def _lay_out(self, x, k, seed):

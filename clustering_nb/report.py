@@ -6,7 +6,7 @@
 __all__ = ['palette', 'symbols', 'count', 'share', 'centroid_distances', 'membership', 'typical_order', 'Run', 'number_clusters',
            'make_run', 'value_range', 'to_bytes', 'shrink', 'encode_picture', 'data_uri', 'Thumbnails', 'in_base64',
            'tile', 'even_sample', 'thumbnail_plan', 'thumbnail_atlases', 'pictures', 'examples', 'label_of',
-           'class_bars', 'cluster_cards', 'class_table', 'class_table_view', 'score_text', 'why_undefined',
+           'class_bars', 'how_much', 'cluster_cards', 'class_table', 'class_table_view', 'score_text', 'why_undefined',
            'score_tables', 'headline', 'for_script', 'packed', 'lines', 'plotly_source', 'asset', 'page_facts',
            'page_arrays', 'thumbnail_note', 'left_out', 'key_figures', 'render', 'fact_rows', 'write_report']
 
@@ -104,6 +104,11 @@ class Run:
     strength_from: str # Where `strength` comes from, in words
 
     def __len__(self): return len(self.labels)
+
+    @property
+    def thing(self):
+        "What one of them is called."
+        return 'vector' if self.images.is_vectors else 'image'
 
     @property
     def noise(self):
@@ -217,7 +222,7 @@ def data_uri(
     return f'data:{kind};base64,{base64.b64encode(data).decode()}'
 
 # %% ../nbs/80_report.ipynb #aa369475
-_ladder = ((64, None, .15), (64, 85, .5), (64, 75, 1), (64, 50, 1), (48, 50, 1), (32, 40, 1), (20, 40, 1)) # Longest side, quality, share of the budget
+_ladder = ((64, None, .15), (64, 85, .2), (64, 75, .6), (64, 50, 1), (48, 50, 1), (32, 40, 1), (20, 40, 1)) # Longest side, quality, share of the budget
 
 @dataclass(frozen=True)
 class Thumbnails:
@@ -342,7 +347,7 @@ def label_of(
 )->str: # E.g. `image 17, class 3`
     "What to call an image in words."
     name = run.images.names[i]
-    called = f'image {name}' if str(name)==str(i) else str(name)
+    called = f'{run.thing} {name}' if str(name)==str(i) else str(name)
     return called if run.images.labels is None else f'{called}, class {run.images.class_names[run.images.labels[i]]}'
 
 # %% ../nbs/80_report.ipynb #2ba23779
@@ -358,6 +363,8 @@ def class_bars(
     rows = [(run.images.class_names[c], int(numbers[c]), share(numbers[c], len(at)), round(100*numbers[c]/len(at), 2)) for c in best if numbers[c]]
     return rows,int((numbers>0).sum()-len(rows)),int(len(at)-sum(r[1] for r in rows))
 
+def how_much(p): return 'all' if p==100 else 'mostly' if p>=50 else 'most often' # p per cent in a word
+
 def cluster_cards(
     run, # The run
     seed=0, # Of the sample of noise
@@ -369,8 +376,8 @@ def cluster_cards(
     cards = []
     for k,(typical,doubtful) in shown.items():
         at = run.members(k)
-        cards.append({'k': k, 'name': run.names[k] if k>=0 else '', 'n': len(at), 'size': count(len(at), 'image'), 'share': share(len(at), len(run)),
-                      'classes': class_bars(run, at), 'typical': pics(typical), 'doubtful': pics(doubtful),
+        cards.append({'k': k, 'name': run.names[k] if k>=0 else '', 'n': len(at), 'size': count(len(at), run.thing), 'share': share(len(at), len(run)),
+                      'classes': (bars := class_bars(run, at)), 'mostly': how_much(bars[0][0][3]) if bars else '', 'typical': pics(typical), 'doubtful': pics(doubtful),
                       'colour': palette[k%len(palette)] if k>=0 else ''})
     return sorted(cards, key=lambda c: (c['k']<0, -c['n']))
 
@@ -402,9 +409,12 @@ def class_table_view(
     found = class_table(run)
     if found is None: return None
     numbers,rows,columns = found
-    names = [run.images.class_names[r] for r in rows]
     heads = ['none' if j<0 else run.names[j] for j in columns]
-    small = len(names)<=most and len(heads)<=most
+    small = len(rows)<=most and len(heads)<=most
+    if not small: # No room for names, so classes may follow their clusters
+        by = np.argsort(numbers.argmax(1), kind='stable')
+        numbers,rows = numbers[by],rows[by]
+    names = [run.images.class_names[r] for r in rows]
     shade = numbers/numbers.sum(1, keepdims=True)
     body = [(name, [(count(v), round(float(s), 3)) for v,s in zip(*pair)], count(sum(pair[0]))) for name,*pair in zip(names, numbers, shade)] if small else []
     return {'small': small, 'heads': heads, 'body': body, 'rows': rows.tolist(), 'columns': columns.tolist(),
@@ -412,24 +422,24 @@ def class_table_view(
 
 # %% ../nbs/80_report.ipynb #68830236
 _scores = {
-    'acc': ('Clustering accuracy', 'ACC', 'classes', 1), 'nmi': ('Normalized mutual information', 'NMI', 'classes', 1),
-    'ari': ('Adjusted Rand index', 'ARI', 'classes', 1), 'ami': ('Adjusted mutual information', 'AMI', 'classes', 1),
-    'v_measure': ('V-measure', '', 'classes', 1), 'homogeneity': ('Homogeneity', '', 'classes', 1), 'completeness': ('Completeness', '', 'classes', 1),
-    'purity': ('Purity', '', 'classes', 1), 'silhouette': ('Silhouette', '', 'alone', 1), 'davies_bouldin': ('Davies–Bouldin index', '', 'alone', -1),
+    'acc': ('Clustering accuracy', 'ACC', 'classes', 0), 'nmi': ('Normalized mutual information', 'NMI', 'classes', 0),
+    'ari': ('Adjusted Rand index', 'ARI', 'classes', 0), 'ami': ('Adjusted mutual information', 'AMI', 'classes', 0),
+    'v_measure': ('V-measure', '', 'classes', 0), 'homogeneity': ('Homogeneity', '', 'classes', 0), 'completeness': ('Completeness', '', 'classes', 0),
+    'purity': ('Purity', '', 'classes', 0), 'silhouette': ('Silhouette', '', 'alone', 1), 'davies_bouldin': ('Davies–Bouldin index', '', 'alone', -1),
     'calinski_harabasz': ('Calinski–Harabasz index', '', 'alone', 1), 'n_clusters': ('Clusters', '', 'counts', 0), 'n': ('Images', '', 'counts', 0),
     'n_noise': ('Images in no cluster', '', 'counts', 0), 'coverage': ('Share of images in a cluster', 'coverage', 'counts', 0)}
 _score_groups = (('alone', 'Without looking at the classes', 'How compact the clusters are and how far apart. Compare these only between clusterings of the same vectors.'),
-                 ('classes', 'Against the classes', 'The classes were not used to find the clusters unless the recipe says so; here they only judge.'),
+                 ('classes', 'Against the classes', 'The classes were not used to find the clusters unless the recipe says so; here they only judge. Higher is better, and 1 is full agreement.'),
                  ('counts', 'Counts', ''), ('other', 'Other figures', ''))
 
 def score_text(
     value, # A number, or None
 )->str: # `''` if there is none
-    "A score as text: whole numbers whole, others to three decimals or four digits."
+    "A score as text: whole numbers whole, others to about four digits."
     value = plain(value)
     if value is None or isinstance(value, str): return value or ''
     if float(value).is_integer() and not isinstance(value, float) or abs(value)>=1e4: return count(round(value))
-    return f'{value:.3f}' if abs(value)<100 else f'{value:.1f}'
+    return f'{value:.{3 if abs(value)<10 else 2 if abs(value)<100 else 1}f}'
 
 # %% ../nbs/80_report.ipynb #d7ea609c
 def why_undefined(
@@ -465,7 +475,7 @@ def headline(
     scores=None, # Value by name
 )->str: # One to three sentences
     "What was found, computed."
-    n,k,thing = len(run),len(run.names),'vector' if run.images.is_vectors else 'image'
+    n,k,thing = len(run),len(run.names),run.thing
     if not k: return f"No cluster was found: {'the only '+thing+' was' if n==1 else f'all {count(n, thing)} were'} left as noise."
     sizes = np.bincount(run.labels[run.labels>=0], minlength=k)
     said = f"{count(k, 'cluster')} in {count(n, thing)}"
@@ -473,7 +483,7 @@ def headline(
     said += f"; {share(run.noise, n)} ({count(run.noise)}) belong{'s' if run.noise==1 else ''} to none." if run.noise else '.'
     acc = plain((scores or {}).get('acc'))
     if acc is None or run.images.labels is None: return said
-    return f"{said} If each cluster stands for one class, {share(acc, 1)} of the {thing}s are where their class is."
+    return f"{said} Matched one to one, clusters and the {count(len(np.unique(run.images.labels)), 'class', 'classes')} agree on {share(acc, 1)} of the {thing}s."
 
 # %% ../nbs/80_report.ipynb #fab52224
 _unsafe = {c: f'\\u{ord(c):04x}' for c in '<>&\u2028\u2029'}
@@ -520,7 +530,7 @@ def page_facts(
     "What the page's script needs to know besides arrays."
     names,classes = run.images.names,run.images.labels is not None
     running = all(str(s)==str(i) for i,s in enumerate(names))
-    return {'n': len(run), 'clusters': run.names, 'classes': list(run.images.class_names) if classes else None, 'names': None if running else names.tolist(),
+    return {'n': len(run), 'thing': run.thing, 'clusters': run.names, 'classes': list(run.images.class_names) if classes else None, 'names': None if running else names.tolist(),
             'palette': palette, 'symbols': symbols, 'pictures': thumbs is not None,
             'table': None if view is None or view['small'] else {'rows': view['rows'], 'columns': view['columns']},
             'tile': None if thumbs is None else {'kind': thumbs.kind, 'width': thumbs.width, 'height': thumbs.height, 'columns': thumbs.columns,
@@ -563,9 +573,9 @@ def key_figures(
     scores, # Value by name
 )->list: # (value, what it is)
     "Up to six figures for the top of the page."
-    found = [(count(len(run)), 'vectors' if run.images.is_vectors else 'images'), (count(len(run.names)), 'cluster' if len(run.names)==1 else 'clusters')]
+    found = [(count(len(run)), run.thing+('' if len(run)==1 else 's')), (count(len(run.names)), 'cluster' if len(run.names)==1 else 'clusters')]
     if run.noise: found.append((share(run.noise, len(run)), 'in no cluster'))
-    if run.images.labels is not None: found.append((count(len(np.unique(run.images.labels))), 'classes, for comparison'))
+    if run.images.labels is not None: found.append((count(k := len(np.unique(run.images.labels))), f"{'class' if k==1 else 'classes'}, for comparison"))
     for name in ('acc', 'nmi', 'ari', 'silhouette'):
         if text := score_text((scores or {}).get(name)): found.append((text, _scores[name][1] or _scores[name][0].lower()))
     return found[:6]

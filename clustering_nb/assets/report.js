@@ -16,7 +16,7 @@ function array(name, Type) {
 }
 const xy = array('xy', Float32Array), labels = array('labels', Int32Array), strength = array('strength', Float32Array);
 const order = array('order', Int32Array), classes = array('classes', Int32Array), chosen = array('chosen', Uint8Array);
-const nameOf = i => facts.names ? facts.names[i] : 'image ' + i;
+const nameOf = i => facts.names ? facts.names[i] : `${facts.thing} ${i}`;
 const clusterName = k => k < 0 ? 'no cluster' : 'cluster ' + facts.clusters[k];
 
 // ---- Groups: the clusters or the classes, each with its members, typical first
@@ -67,7 +67,7 @@ async function draw(canvas, i) {
 const map = $('map');
 const colours = () => { const s = getComputedStyle(document.documentElement); return name => s.getPropertyValue('--' + name).trim(); };
 const webgl = (() => { try { return !!document.createElement('canvas').getContext('webgl'); } catch { return false; } })();
-const markerSize = facts.n <= 300 ? 11 : facts.n <= 2500 ? 8 : facts.n <= 20000 ? 5 : 3.5;
+const markerSize = facts.n <= 300 ? 11 : facts.n <= 2500 ? 7 : facts.n <= 20000 ? 5 : 3.5;
 function coordinates(group) {
   if (!group.x) {
     group.x = new Float32Array(group.members.length); group.y = new Float32Array(group.members.length);
@@ -85,15 +85,33 @@ function traces() {
         opacity: faint ? .1 : g.k < 0 ? .5 : facts.n > 20000 ? .6 : .85}};
   });
 }
-function annotations() {
-  const css = colours(), few = groups().length <= 60;
-  return groups().filter(g => g.k >= 0 && (few || state.only === null || g.k === state.only)).map(g => {
-    const {x, y} = coordinates(g);
+const margin = 10, across = () => map.clientWidth - 2 * margin, down = () => map.clientHeight - 2 * margin;
+const nudges = [[0, 0]];
+for (const r of [16, 28, 40]) for (let a = 0; a < 8; a++) nudges.push([Math.round(r * 1.3 * Math.cos(a * Math.PI / 4)), Math.round(r * Math.sin(a * Math.PI / 4))]);
+function labelled() { // Groups whose name is to be written, and how far from their median, so that no name hides another
+  const {xaxis, yaxis} = map.layout, boxes = [], size = groups().length <= 60 ? 8 : 6.5;
+  const pixel = (v, [low, high], span) => (v - low) / (high - low) * span;
+  const free = b => boxes.every(o => b[0] > o[2] || b[2] < o[0] || b[1] > o[3] || b[3] < o[1]);
+  const found = [];
+  for (const g of [...groups()].filter(g => g.k >= 0).sort((a, b) => (b.k === state.only) - (a.k === state.only) || b.members.length - a.members.length)) {
+    const {x, y} = coordinates(g), w = g.short.length * size / 2 + 3;
     g.centre ??= [median(x), median(y)];
-    return {x: g.centre[0], y: g.centre[1], text: g.short.replace(/&/g, '&amp;').replace(/</g, '&lt;'), showarrow: false, captureevents: false,
-      opacity: state.only === null || g.k === state.only ? 1 : .25, bgcolor: few ? css('halo') : 'rgba(0,0,0,0)', borderpad: few ? 2 : 0, font: {size: few ? 13 : 10, color: css('ink'), weight: 700}};
-  });
+    const u = pixel(g.centre[0], xaxis.range, across()), v = pixel(g.centre[1], yaxis.range, down());
+    const near = g.members.length < 20 ? nudges.slice(1, 9).reverse() : nudges; // Don't cover the few points there are
+    const nudge = near.find(([a, b]) => free([u + a - w, v + b - 9, u + a + w, v + b + 9]));
+    if (!nudge) continue;
+    boxes.push([u + nudge[0] - w, v + nudge[1] - 9, u + nudge[0] + w, v + nudge[1] + 9]);
+    found.push([g, nudge]);
+  }
+  return found;
 }
+function annotations() {
+  if (!map.layout?.xaxis.range) return [];
+  const css = colours(), few = groups().length <= 60;
+  return labelled().map(([g, [xshift, yshift]]) => ({x: g.centre[0], y: g.centre[1], xshift, yshift, text: g.short.replace(/&/g, '&amp;').replace(/</g, '&lt;'),
+    showarrow: false, captureevents: false, opacity: state.only === null || g.k === state.only ? 1 : .25, bgcolor: css('halo'), borderpad: few ? 2 : 0, font: {size: few ? 13 : 10, color: css('ink'), weight: 700}}));
+}
+const relabel = () => Plotly.relayout(map, {annotations: annotations()});
 function ring() {
   if (state.at < 0) return [];
   const [x, y] = [xy[2 * state.at], xy[2 * state.at + 1]], size = markerSize / 2 + 6;
@@ -103,11 +121,11 @@ function ring() {
 }
 const axis = () => ({visible: true, showgrid: false, zeroline: false, showticklabels: false, ticks: '', title: {text: ''}, linecolor: 'rgba(0,0,0,0)'});
 let view = {xaxis: axis(), yaxis: axis()};
-const layout = () => ({...view, annotations: annotations(), shapes: ring(), margin: {l: 10, r: 10, t: 10, b: 10}, hovermode: 'closest', dragmode: 'zoom', hoverdistance: 16,
+const layout = () => ({...view, annotations: annotations(), shapes: ring(), margin: {l: margin, r: margin, t: margin, b: margin}, hovermode: 'closest', dragmode: 'zoom', hoverdistance: 16,
   paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', showlegend: false, font: {family: getComputedStyle(document.body).fontFamily},
   modebar: {bgcolor: 'rgba(0,0,0,0)', color: colours()('soft'), activecolor: colours()('accent'), orientation: 'h'}});
 const config = {displaylogo: false, responsive: true, doubleClick: 'reset', showTips: false, displayModeBar: true,
-  plotlyServerURL: '', modeBarButtons: [['toImage'], ['zoom2d', 'pan2d'], ['zoomIn2d', 'zoomOut2d', 'resetScale2d']], toImageButtonOptions: {filename: 'clusters'}};
+  plotlyServerURL: '', typesetMath: false, modeBarButtons: [['toImage'], ['zoom2d', 'pan2d'], ['zoomIn2d', 'zoomOut2d', 'resetScale2d']], toImageButtonOptions: {filename: 'clusters'}};
 const redraw = () => Plotly.react(map, traces(), layout(), config);
 const redrawRing = () => Plotly.relayout(map, {shapes: ring()});
 
@@ -118,14 +136,14 @@ const tipCanvas = document.createElement('canvas'), tipText = document.createEle
 tip.append(tipCanvas, tipText);
 function line(tag, text) { const e = document.createElement(tag); e.dir = 'auto'; e.textContent = text; return e; }
 function words(i) {
-  const found = [['Image', nameOf(i)], ['Cluster', labels[i] < 0 ? 'none' : facts.clusters[labels[i]]]];
+  const found = [['Name', nameOf(i)], ['Cluster', labels[i] < 0 ? 'none' : facts.clusters[labels[i]]]];
   if (classes) found.push(['Class', facts.classes[classes[i]]]);
   if (labels[i] >= 0) found.push(['Strength', strength[i].toFixed(2)]);
   return found;
 }
 function showTip(i, event) {
   const [[, name], ...rest] = words(i);
-  tipText.replaceChildren(line('b', name), ...rest.map(([k, v]) => line('span', `${k.toLowerCase()} ${v}`)));
+  tipText.replaceChildren(line('b', name.split('/').pop()), ...rest.map(([k, v]) => line('span', `${k.toLowerCase()} ${v}`)));
   if (facts.pictures && slotOf[i] < 0) tipText.append(line('span', 'no thumbnail for this one'));
   if (facts.pictures) draw(tipCanvas, i); else tipCanvas.hidden = true;
   tip.hidden = false;
@@ -193,7 +211,7 @@ function legend() {
   $('legend').replaceChildren(...shown.map(g => {
     const item = document.createElement('li'), button = document.createElement('button'), name = line('bdi', g.name), number = line('span', thin(g.members.length));
     button.type = 'button'; button.dataset.k = g.k; name.className = 'name'; number.className = 'count';
-    button.setAttribute('aria-label', `${g.k < 0 ? '' : g.title + ' '}${g.name}, ${g.members.length} images`); button.title = g.name;
+    button.setAttribute('aria-label', `${g.k < 0 ? '' : g.title + ' '}${g.name}, ${g.members.length} ${facts.thing}s`); button.title = g.name;
     button.append(swatch(g), name, number);
     button.addEventListener('click', () => highlight(state.only === g.k ? null : g.k));
     item.append(button);
@@ -214,7 +232,7 @@ function colourBy(by) { state.by = by; state.only = null; $('by').value = by; le
 function heat() {
   const canvas = $('heat');
   if (!canvas) return;
-  const {rows, columns} = facts.table, width = Math.max(3, Math.min(26, Math.floor((canvas.parentElement.clientWidth - 4) / columns.length)));
+  const {rows, columns} = facts.table, width = Math.max(3, Math.min(36, Math.floor((canvas.parentElement.clientWidth - 4) / columns.length)));
   const height = Math.max(3, Math.min(20, Math.floor(760 / rows.length))), ratio = Math.min(devicePixelRatio || 1, 2);
   const numbers = heat.numbers ??= counts(rows, columns), css = colours(), paint = canvas.getContext('2d');
   canvas.width = width * columns.length * ratio; canvas.height = height * rows.length * ratio;
@@ -231,7 +249,7 @@ function heat() {
     const box = canvas.getBoundingClientRect(), c = Math.floor((e.clientX - box.left) / width), r = Math.floor((e.clientY - box.top) / height);
     if (!(r >= 0 && r < rows.length && c >= 0 && c < columns.length)) return;
     const n = numbers.cells[r * columns.length + c];
-    $('heat-text').textContent = `Class ${facts.classes[rows[r]]}, ${clusterName(columns[c])}: ${thin(n)} of the ${thin(numbers.totals[r])} images of the class.`;
+    $('heat-text').textContent = `Class ${facts.classes[rows[r]]}, ${clusterName(columns[c])}: ${thin(n)} of the ${thin(numbers.totals[r])} of the class.`;
   };
 }
 function counts(rows, columns) {
@@ -250,7 +268,7 @@ function wheel(event) { // Ctrl and the wheel, or two fingers on a trackpad
   if (!event.ctrlKey && !event.metaKey) return;
   event.preventDefault();
   const box = map.getBoundingClientRect(), factor = Math.exp(Math.max(-60, Math.min(60, event.deltaY)) * .006), {xaxis, yaxis} = map.layout;
-  const u = (event.clientX - box.left - 10) / (box.width - 20), v = 1 - (event.clientY - box.top - 10) / (box.height - 20);
+  const u = (event.clientX - box.left - margin) / across(), v = 1 - (event.clientY - box.top - margin) / down();
   const zoom = ([low, high], at) => { const centre = low + (high - low) * at; return [centre + (low - centre) * factor, centre + (high - centre) * factor]; };
   Plotly.relayout(map, {'xaxis.range': zoom(xaxis.range, u), 'yaxis.range': zoom(yaxis.range, v)});
 }
@@ -260,6 +278,7 @@ const keys = {ArrowRight: () => step(1), ArrowLeft: () => step(-1), ArrowDown: (
 function listen() {
   map.on('plotly_hover', e => showTip(imageAt(e), e.event));
   map.on('plotly_unhover', hideTip);
+  map.on('plotly_relayout', changed => { if (Object.keys(changed).some(key => /axis|autosize|width/.test(key))) relabel(); });
   map.on('plotly_click', e => show(imageAt(e)));
   map.addEventListener('mouseleave', hideTip);
   map.addEventListener('wheel', wheel, {passive: false});
@@ -268,7 +287,7 @@ function listen() {
     e.preventDefault(); hideTip(); keys[e.key]();
   });
   addEventListener('scroll', hideTip, {passive: true});
-  $('by').addEventListener('change', e => colourBy(e.target.value));
+  $('by')?.addEventListener('change', e => colourBy(e.target.value));
   $('only').addEventListener('change', e => highlight(e.target.value === '' ? null : Number(e.target.value)));
   $('before').addEventListener('click', () => step(-1));
   $('after').addEventListener('click', () => step(1));
@@ -296,10 +315,10 @@ document.addEventListener('click', async e => {
 async function start() {
   document.body.append(tip);
   for (const e of document.querySelectorAll('.show, .copy, #controls')) e.hidden = false;
-  if (!facts.classes) $('by').parentElement.querySelectorAll('[for=by], #by').forEach(e => { e.hidden = true; });
   legend();
   heat();
   await Plotly.newPlot(map, traces(), layout(), config);
+  await relabel();
   if (!webgl) map.insertAdjacentHTML('beforeend', '<p class="notice">This browser has no WebGL: the map is drawn without it, and slowly.</p>');
   listen();
   document.documentElement.dataset.ready = 'yes';

@@ -1,0 +1,52 @@
+# `make demo` and `make test` need nothing but make and Python 3.11 or newer. `make help` lists the rest.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+LIGHT  := @$(PYTHON) tools/environment.py light --venv "$(VENV)"
+FULL   := @$(PYTHON) tools/environment.py full --venv "$(VENV)"
+# Code compiled by numba is kept, so that it is compiled once and not once a process
+export NUMBA_CACHE_DIR ?= $(abspath $(VENV))/numba
+
+.PHONY: help demo test notebooks pytest export execute site bench dist clean
+
+help: ## Show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## Cluster the handwritten digits and write a report (light install)
+	$(LIGHT)
+	@$(BIN)/clustering-nb run digits --recipe pca:50+umap:10+gmm:10 --out runs/demo
+
+test: ## Run all notebooks and all other tests (full install)
+	$(FULL)
+	@$(BIN)/python tools/test.py
+
+notebooks: ## Run the notebooks only
+	$(FULL)
+	@$(BIN)/python tools/test.py --only notebooks
+
+pytest: ## Run the other tests only
+	$(FULL)
+	@$(BIN)/python tools/test.py --only pytest
+
+export: ## Write clustering_nb/ from the notebooks, and clean them
+	$(FULL)
+	@$(BIN)/nbdev_export && $(BIN)/nbdev_clean
+
+execute: ## Run the library notebooks and store their outputs
+	$(FULL)
+	@$(BIN)/python tools/execute.py nbs/*.ipynb
+
+site: ## Render the website into _site/
+	$(FULL)
+	@$(BIN)/python tools/site.py
+
+bench: ## Compare time and memory with the plain way, in one run
+	$(FULL)
+	@$(BIN)/python benchmarks/bench.py
+
+dist: ## Build wheel and sdist
+	$(FULL)
+	@$(BIN)/python -m build
+
+clean: ## Remove all that was built, the environment included
+	rm -rf "$(VENV)" _site _proc build dist *.egg-info runs

@@ -1,0 +1,212 @@
+"""Time and memory of the plain way against ours: same data, same machine, one go. `make bench`
+
+    python benchmarks/bench.py [--n 70000] [--sweep 20000] [--only ward,pca,kmeans,hdbscan,umap] [--runs 1]
+
+Every measurement is a process of its own. It loads its input, warms up compiled code on a few rows, and only then starts the
+clock and notes its size; memory is what is added to that size at the peak. *Plain* is what somebody would write with
+scikit-learn, umap-learn and hdbscan and their defaults. Absolute times depend on the machine; the ratios are the result.
+Writes results/bench.csv."""
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+ROOT = Path(__file__).resolve().parents[1]
+SWEEP = (2, 10, 20, 80)
+K = 10
+
+# Each job: vectors -> labels or vectors. Imports are inside: a process loads only what it measures.
+
+def ward_plain(x):
+    from sklearn.cluster import AgglomerativeClustering
+    return AgglomerativeClustering(K).fit_predict(x)
+
+def ward_ours(x):
+    from clustering_nb.clustering import Ward
+    return Ward(K, max_work=np.inf).fit_predict(x)
+
+def ward_micro(x):
+    import warnings
+    from clustering_nb.clustering import Ward
+    warnings.simplefilter('ignore', UserWarning) # It says that it approximates; here we know
+    return Ward(K, max_work=0, random_state=0).fit_predict(x)
+
+def pca_full(x):
+    from sklearn.decomposition import PCA
+    return PCA(80, svd_solver='full').fit_transform(x/255)
+
+def pca_randomized(x):
+    from sklearn.decomposition import PCA
+    return PCA(80, svd_solver='randomized', random_state=0).fit_transform(x/255)
+
+def pca_default(x):
+    from sklearn.decomposition import PCA
+    return PCA(80, random_state=0).fit_transform(x/255)
+
+def pca_ours(x):
+    from clustering_nb.data import Images
+    from clustering_nb.study import make_recipe
+    return make_recipe('pca:80+kmeans')[:-1].fit_transform(Images(x.reshape(-1, 28, 28)))
+
+def kmeans_plain(x):
+    from sklearn.cluster import KMeans
+    return KMeans(K, n_init=10, random_state=0).fit_predict(x/255)
+
+def kmeans_recipe(recipe):
+    def job(x):
+        from clustering_nb.data import Images
+        from clustering_nb.study import make_recipe
+        return make_recipe(recipe, 0).fit_predict(Images(x.reshape(-1, 28, 28)))
+    return job
+
+def hdbscan_plain(x):
+    import hdbscan
+    return hdbscan.HDBSCAN(min_cluster_size=round(len(x)**.5)).fit_predict(x)
+
+def hdbscan_ours(x):
+    from clustering_nb.clustering import HDBSCAN
+    return HDBSCAN().fit_predict(x)
+
+def umap_plain(x):
+    from clustering_nb.core import need
+    return np.hstack([need('umap').UMAP(n_components=d, min_dist=0., random_state=0, n_jobs=1).fit_transform(x) for d in SWEEP])
+
+def umap_ours(x):
+    from clustering_nb import reduction
+    found = np.hstack([reduction.umap(d).fit_transform(x) for d in SWEEP])
+    made = {k: getattr(reduction, f'{k}_memo').made for k in ('neighbor', 'graph', 'start')}
+    print(json.dumps({'made': made}), file=sys.stderr)
+    return found
+
+JOBS = {'ward plain': ward_plain, 'ward ours': ward_ours, 'ward micro-clusters': ward_micro,
+        'pca full': pca_full, 'pca randomized': pca_randomized, 'pca default': pca_default, 'pca ours': pca_ours,
+        'kmeans plain': kmeans_plain, 'kmeans pca:80 first': kmeans_recipe('pixels+pca:80+kmeans:10'), 'kmeans minibatch': kmeans_recipe('pixels+minibatch_kmeans:10'),
+        'hdbscan plain': hdbscan_plain, 'hdbscan ours': hdbscan_ours, 'umap plain': umap_plain, 'umap ours': umap_ours}
+
+def one(job, source, target):
+    "Measure one job in this process; seconds and added bytes go to standard output."
+    from clustering_nb.core import need
+    from clustering_nb.study import PeakMemory
+    x = np.load(source)
+    JOBS[job](x[:400].copy()) # Import and compile
+    forget()
+    before = need('psutil').Process().memory_info().rss
+    with PeakMemory() as memory:
+        t = time.perf_counter()
+        found = JOBS[job](x)
+        seconds = time.perf_counter()-t
+    np.save(target, found)
+    print(json.dumps({'seconds': seconds, 'added_mb': max(memory.peak-before, 0)/2**20}))
+
+def forget():
+    "Start without anything remembered from the warm-up."
+    from clustering_nb import reduction
+    for name in ('neighbor', 'graph', 'start'):
+        memo = getattr(reduction, f'{name}_memo')
+        memo.clear(); memo.made = 0
+
+def measure(job, source, folder, runs):
+    "Run a job in processes of its own; the quickest run counts."
+    target,best = folder/f'{job.replace(" ", "-")}-{source.stem}.npy',None
+    for _ in range(runs):
+        r = subprocess.run([sys.executable, __file__, '--one', job, str(source), str(target)], capture_output=True, text=True, cwd=ROOT)
+        if r.returncode: return {'job': job, 'error': r.stderr.strip().split('\n')[-1][:200]},None
+        found = json.loads(r.stdout.strip().split('\n')[-1])
+        best = found if best is None or found['seconds']<best['seconds'] else best
+    made = [json.loads(l)['made'] for l in r.stderr.splitlines() if l.startswith('{"made"')]
+    if made: best['note'] = 'searched or computed once: '+', '.join(f'{k} {v}' for k,v in made[-1].items())
+    print(f"  {job:<24}{best['seconds']:9.2f} s {best['added_mb']:9.0f} MB", flush=True)
+    return {'job': job, **best},np.load(target)
+
+class Bench:
+    "Collects rows; each row is compared with a rival of the same input."
+    def __init__(self, folder, runs): self.folder,self.runs,self.rows = folder,runs,[]
+
+    def group(self, title, x, jobs, rival, quality):
+        "Measure `jobs` on `x`; `quality(found)` says in words or a number how good each answer is."
+        print(f'{title}: {x.shape[0]:,} × {int(np.prod(x.shape[1:]))}', flush=True)
+        source = self.folder/f'{title.split()[0].lower()}-{len(x)}.npy'
+        np.save(source, x)
+        done = {job: measure(job, source, self.folder, self.runs) for job in jobs}
+        base = done.get(rival, ({},))[0]
+        for job,(row,found) in done.items():
+            row |= {'input': f'{x.shape[0]} × {int(np.prod(x.shape[1:]))}', 'quality': quality(found) if found is not None else ''}
+            if 'seconds' in row and 'seconds' in base and job!=rival:
+                row |= {'times_faster': base['seconds']/row['seconds'], 'share_of_memory': row['added_mb']/max(base['added_mb'], 1)}
+            self.rows.append(row)
+        return done
+
+def data():
+    "Fashion-MNIST, else MNIST: the pixels in a row and the classes."
+    from clustering_nb.data import load
+    for name in ('fashion-mnist', 'mnist'):
+        try: images = load(name)
+        except FileNotFoundError as e: problem = e
+        else: return name,images.pixels().reshape(len(images), -1),images.labels
+    sys.exit(f'The benchmarks need one of the two large sets.\n{problem}')
+
+def main(args):
+    from sklearn.metrics import adjusted_rand_score
+    from clustering_nb.core import versions
+    from clustering_nb.reduction import pca, umap
+    name,pixels,y = data()
+    order = np.random.default_rng(0).permutation(len(pixels))[:args.n]
+    pixels,y,only = pixels[order],y[order],args.only.split(',')
+    x = pca(50).fit_transform(pixels.astype(np.float32)/255)
+    print(f'{name}, {len(x):,} images', flush=True)
+    with tempfile.TemporaryDirectory() as tmp:
+        bench = Bench(Path(tmp), args.runs)
+        ari = lambda labels: f'ARI {adjusted_rand_score(y[:len(labels)], labels):.3f}'
+        ten = np.ascontiguousarray(x[:, :10])
+        if 'umap' in only: bench.group(f'UMAP sweep over {SWEEP} dimensions', x[:args.sweep], ['umap plain', 'umap ours'], 'umap plain', lambda z: 'k-means ARI '+' '.join(sweep_quality(z, y)))
+        if 'hdbscan' in only:
+            print('  (its input: UMAP-10 of the same images)', flush=True)
+            small = umap(10).fit_transform(x)
+            bench.group('HDBSCAN', small, ['hdbscan plain', 'hdbscan ours'], 'hdbscan plain', lambda l: f'{len(set(l.tolist())-{-1})} clusters, {np.mean(l>=0):.0%} covered')
+        if 'pca' in only: bench.group('PCA to 80', pixels, ['pca full', 'pca randomized', 'pca default', 'pca ours'], 'pca full', lambda z: f'variance kept {z.var(0).sum()/(pixels/255).var(0).sum():.5f}')
+        if 'kmeans' in only: bench.group('kmeans', pixels, ['kmeans plain', 'kmeans pca:80 first', 'kmeans minibatch'], 'kmeans plain', lambda l: f'{ari(l)}, inertia {inertia(pixels, l):.0f}')
+        if 'ward' in only:
+            m = min(20_000, len(ten))
+            done = bench.group('Ward', ten[:m], ['ward plain', 'ward ours', 'ward micro-clusters'], 'ward plain', ari)
+            same = adjusted_rand_score(done['ward plain'][1], done['ward ours'][1])
+            print(f'  the partition is that of scikit-learn: ARI {same:.3f}', flush=True)
+            if len(ten)>m:
+                bench.group('Ward', ten, ['ward ours', 'ward micro-clusters'], '', ari)
+                print(f'  scikit-learn would need about {done["ward plain"][0]["added_mb"]*(len(ten)/m)**2/1024:.0f} GiB here', flush=True)
+        write(bench.rows, name, versions())
+
+def sweep_quality(z, y):
+    "ARI of k-means for each dimension of the sweep, as words."
+    from sklearn.cluster import KMeans
+    from sklearn.metrics import adjusted_rand_score
+    ends = np.cumsum(SWEEP)
+    return [f'{adjusted_rand_score(y[:len(z)], KMeans(K, n_init=3, random_state=0).fit_predict(z[:, e-d:e])):.3f}' for d,e in zip(SWEEP, ends)]
+
+def inertia(pixels, labels):
+    "Spread around the centres in pixel space: what k-means minimises."
+    x = pixels.astype(np.float32)/255
+    return sum(((x[labels==c]-x[labels==c].mean(0))**2).sum() for c in np.unique(labels))
+
+def write(rows, name, versions):
+    "Print the table, and keep it in results/bench.csv."
+    from clustering_nb.core import write_text
+    table = pd.DataFrame(rows).assign(data=name, **{k: versions[k] for k in ('python', 'numpy', 'scikit-learn', 'umap-learn', 'hdbscan', 'fastcluster') if k in versions})
+    table = table[[c for c in ('data', 'job', 'input', 'seconds', 'added_mb', 'times_faster', 'share_of_memory', 'quality', 'note', 'error') if c in table]+[c for c in versions if c in table]].round(3)
+    write_text(ROOT/'results/bench.csv', table.to_csv(index=False))
+    print(table.iloc[:, 1:8].to_string(index=False))
+
+if __name__=='__main__':
+    if sys.argv[1:2]==['--one']: one(*sys.argv[2:])
+    else:
+        p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        p.add_argument('--n', type=int, default=70_000, help="images")
+        p.add_argument('--sweep', type=int, default=20_000, help="images in the UMAP sweep")
+        p.add_argument('--only', default='ward,pca,kmeans,hdbscan,umap', help="which groups, joined by commas")
+        p.add_argument('--runs', type=int, default=1, help="runs of each job; the quickest counts")
+        main(p.parse_args())

@@ -1,0 +1,124 @@
+"The command line as a user meets it: whole processes, real files, and what goes wrong."
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from clustering_nb.data import load
+
+PROGRAM = Path(sys.executable).with_name('clustering-nb')
+FILES = ['assignments.csv', 'reference.npz', 'report.html', 'run.json', 'scores.json']
+SHORT = ('--recipe', 'pca:10+kmeans:10', '--picture', 'pca')
+
+@pytest.fixture
+def call(tmp_path):
+    "Run the program with a cache of its own."
+    def _call(*words, **kw): return subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, cwd=tmp_path, env=os.environ|{'CLUSTERING_NB_CACHE': str(tmp_path/'cache')}, timeout=300, **kw)
+    return _call
+
+@pytest.fixture
+def photos(tmp_path):
+    "Forty small photos in two folders, one broken file, and names from a stranger."
+    rng = np.random.default_rng(0)
+    for c,shade in (('dark', 40), ('<b>bright & "odd"', 200)):
+        d = tmp_path/'photos'/c; d.mkdir(parents=True)
+        for i in range(20): Image.fromarray(np.clip(rng.normal(shade, 20, (30, 40, 3)), 0, 255).astype(np.uint8)).save(d/f'{i}.jpg')
+    (tmp_path/'photos/dark/<script>alert(1)<!--.jpg').write_bytes((tmp_path/'photos/dark/0.jpg').read_bytes())
+    (tmp_path/'photos/dark/broken.jpg').write_bytes(b'\xff\xd8\xff broken')
+    return tmp_path/'photos'
+
+def test_digits_twice(call, tmp_path):
+    runs = [call('run', 'digits', '--recipe', 'pca:30+umap:5+gmm:10', '--n', 500, '--seed', 7, '--out', tmp_path/f'out{i}', '--json', *extra) for i,extra in enumerate(([], ['--no-cache'], []))]
+    assert all(r.returncode==0 for r in runs), runs[0].stderr
+    rows = [json.loads(r.stdout.strip().split('\n')[-1]) for r in runs]
+    assert all(len(r.stdout.strip().split('\n'))==1 for r in runs)
+    for name in 'acc nmi ari ami v_measure homogeneity completeness purity silhouette davies_bouldin calinski_harabasz n_clusters coverage n seconds peak_memory_mb'.split(): assert rows[0][name] is not None
+    tables = [(tmp_path/f'out{i}/assignments.csv').read_text() for i in range(3)]
+    assert tables[0]==tables[1]==tables[2] # Same seed, same labels; cached or not
+    assert sorted(p.name for p in (tmp_path/'out0').iterdir())==FILES
+
+def test_folder_and_zip(call, photos, tmp_path):
+    r = call('run', photos, '--recipe', 'pca:5+kmeans:2', '--out', tmp_path/'out')
+    assert r.returncode==0, r.stderr
+    assert 'broken.jpg' in r.stderr and 'Report:' in r.stdout and 'acc' in r.stdout
+    table = pd.read_csv(tmp_path/'out/assignments.csv')
+    assert len(table)==41 and set(table['class'])=={'dark', '<b>bright & "odd"'}
+    assert (table.groupby('class').cluster.nunique()==1).all() # Dark and bright are told apart
+    with zipfile.ZipFile(tmp_path/'photos.zip', 'w') as z:
+        for p in sorted(photos.rglob('*.jpg')): z.write(p, p.relative_to(photos))
+    r = call('run', tmp_path/'photos.zip', '--recipe', 'pca:5+kmeans:2', '--out', tmp_path/'zipped')
+    assert r.returncode==0 and pd.read_csv(tmp_path/'zipped/assignments.csv').cluster.tolist()==table.cluster.tolist()
+
+def test_flat_folder_has_no_scores_against_classes(call, photos, tmp_path):
+    flat = tmp_path/'flat'; flat.mkdir()
+    for i,p in enumerate(sorted(photos.rglob('[0-9]*.jpg'))): (flat/f'{i}.jpg').write_bytes(p.read_bytes())
+    r = call('run', flat, '--recipe', 'pca:5+kmeans:2', '--out', tmp_path/'out', '--json')
+    row = json.loads(r.stdout)
+    assert row['ari'] is None and row['silhouette']>0 and row['n']==40
+    assert pd.read_csv(tmp_path/'out/assignments.csv').columns.tolist()==['image', 'cluster', 'strength']
+
+@pytest.mark.parametrize('words,status,said', [
+    (('run', 'nosuch'), 1, "No data set or path 'nosuch'"),
+    (('run', 'digits', '--recipe', 'pca:50+gmn:10'), 1, "Did you mean 'gmm'"),
+    (('run', 'digits', '--recipe', 'pca:500+gmm:10'), 1, 'n_components=500'),
+    (('run', 'digits', '--n', '5', '--recipe', 'kmeans:10'), 1, 'clusters'),
+    (('run', 'digits', '--seed', 'x'), 2, 'invalid int'),
+    (('frobnicate',), 2, 'invalid choice'),
+    ((), 2, 'usage')])
+def test_mistakes(call, words, status, said):
+    r = call(*words)
+    assert r.returncode==status and said in r.stderr and 'Traceback' not in r.stderr
+
+def test_empty_folder(call, tmp_path):
+    (tmp_path/'none').mkdir()
+    r = call('run', tmp_path/'none')
+    assert r.returncode==1 and 'No image files' in r.stderr
+
+def test_interrupted_run_leaves_no_half_file(call, tmp_path):
+    "Ctrl-C at several moments: status 130, and what an earlier run wrote is untouched."
+    out = tmp_path/'out'
+    assert call('run', 'digits', *SHORT, '--out', out).returncode==0
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+    stopped = 0
+    for wait in (.7, 1.2, 2, 3):
+        p = subprocess.Popen([PROGRAM, 'run', 'digits', '--recipe', 'umap:5+gmm:10', '--out', out, '--no-cache'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=os.environ|{'CLUSTERING_NB_CACHE': str(tmp_path/'cache')})
+        time.sleep(wait)
+        p.send_signal(signal.SIGINT)
+        said = p.communicate(timeout=120)[1]
+        assert p.returncode in (130, -2), said # Before `main` Python itself ends
+        stopped += p.returncode==130 and 'Interrupted' in said
+        assert {q.name: q.read_bytes() for q in out.iterdir()}==before
+    assert stopped
+
+def test_full_disk_leaves_earlier_results(call, tmp_path):
+    "Files may not grow beyond some bytes, as on a full disk: a message, status 1, earlier results as they were."
+    out = tmp_path/'out'
+    assert call('run', 'digits', *SHORT, '--out', out).returncode==0
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+    def full():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+    r = call('run', 'digits', *SHORT, '--seed', 1, '--out', out, '--no-cache', preexec_fn=full)
+    assert r.returncode==1 and 'error' in r.stderr and 'Traceback' not in r.stderr
+    assert {p.name: p.read_bytes() for p in out.iterdir()}==before
+
+def test_reference_holds_no_objects(call, tmp_path):
+    assert call('run', 'digits', *SHORT, '--out', tmp_path/'out').returncode==0
+    with np.load(tmp_path/'out/reference.npz', allow_pickle=False) as z: found = {k: z[k] for k in z.files}
+    n = len(load('digits'))
+    assert found['labels'].shape==(n,) and found['vectors'].shape==(n, 10) and found['xy'].shape==(n, 2)
+
+def test_piped_into_nothing(tmp_path):
+    "`clustering-nb list | head -1` ends quietly."
+    r = subprocess.run(f'"{PROGRAM}" list | head -1', shell=True, capture_output=True, text=True)
+    assert r.stdout.startswith('data sets') and 'Traceback' not in r.stderr

@@ -1,0 +1,72 @@
+"The house: quick imports, exports that match their notebooks, cells and names as agreed."
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT/'nbs').rglob('*.ipynb'))
+LIBRARY = [p for p in NOTEBOOKS if re.match(r'\d\d_', p.name)]
+
+def cells(path): return [(c['cell_type'], ''.join(c['source'])) for c in json.loads(path.read_text(encoding='utf-8'))['cells']]
+
+def best_of(command, runs=4):
+    "Shortest wall time of `command`: what it takes on a quiet machine."
+    times = []
+    for _ in range(runs):
+        t = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True)
+        times.append(time.perf_counter()-t)
+    return min(times)
+
+def test_imports_are_quick():
+    assert best_of([sys.executable, '-c', 'import clustering_nb'])<.5
+    assert best_of([Path(sys.executable).with_name('clustering-nb'), '--help'])<1
+
+def test_help_imports_nothing_heavy():
+    code = "import sys, clustering_nb.cli as c\ntry: c.main(['--help'])\nexcept SystemExit: pass\nprint([m for m in ('numpy', 'sklearn', 'torch', 'tensorflow', 'umap', 'plotly') if m in sys.modules], file=sys.stderr)"
+    assert subprocess.run([sys.executable, '-c', code], capture_output=True, text=True).stderr.strip().endswith('[]')
+
+def test_listing_imports_nothing_heavy():
+    code = "import sys, io\nfrom clustering_nb.cli import main\nsys.stdout = io.StringIO()\nmain(['list'])\nprint([m for m in ('torch', 'tensorflow', 'keras', 'umap', 'hdbscan', 'fastcluster', 'plotly') if m in sys.modules], file=sys.stderr)"
+    assert subprocess.run([sys.executable, '-c', code], capture_output=True, text=True).stderr.strip().endswith('[]')
+
+def test_export_leaves_no_difference(tmp_path):
+    for name in ('nbs', 'clustering_nb', 'settings.ini'):
+        (shutil.copytree if (ROOT/name).is_dir() else shutil.copy)(ROOT/name, tmp_path/name)
+    env = {k: v for k,v in os.environ.items() if k!='IN_TEST'}
+    subprocess.run([Path(sys.executable).with_name('nbdev_export')], cwd=tmp_path, env=env, check=True, capture_output=True)
+    for made in sorted((tmp_path/'clustering_nb').glob('*.py')): assert made.read_text()==(ROOT/'clustering_nb'/made.name).read_text(), f'{made.name} differs from its notebook: run `make export`.'
+    assert {p.name for p in (tmp_path/'clustering_nb').glob('*.py')}=={p.name for p in (ROOT/'clustering_nb').glob('*.py')}
+
+def test_notebooks_are_clean(tmp_path):
+    shutil.copytree(ROOT/'nbs', tmp_path/'nbs'); shutil.copy(ROOT/'settings.ini', tmp_path)
+    subprocess.run([Path(sys.executable).with_name('nbdev_clean')], cwd=tmp_path, check=True, capture_output=True)
+    for p in NOTEBOOKS: assert (tmp_path/p.relative_to(ROOT)).read_bytes()==p.read_bytes(), f'{p.name} is not clean: run `make export`.'
+
+@pytest.mark.parametrize('path', LIBRARY, ids=lambda p: p.stem)
+def test_library_notebook(path):
+    found = cells(path)
+    assert found[0][0]=='markdown' and re.match(r'# .+\n\n> .+', found[0][1]), 'Starts with a title and a one-sentence subtitle.'
+    module = re.search(r'default_exp (\w+)', '\n'.join(s for k,s in found if k=='code'))[1]
+    assert path.stem.split('_', 1)[1]==module
+    exported = [s for k,s in found if k=='code' and s.startswith('#| export')]
+    for s in exported:
+        body = ast.parse(s).body
+        imports = [n for n in body if isinstance(n, (ast.Import, ast.ImportFrom))]
+        assert not imports or len(imports)==len(body), f'Imports stand alone in their cell: {s[:80]}'
+
+@pytest.mark.parametrize('path', LIBRARY, ids=lambda p: p.stem)
+def test_exported_names_are_documented(path):
+    for kind,source in cells(path):
+        if kind!='code' or not source.startswith('#| export'): continue
+        for node in ast.parse(source).body:
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith('_'):
+                assert ast.get_docstring(node), f'{path.name}: {node.name} has no docstring'

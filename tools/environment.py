@@ -1,0 +1,61 @@
+"""Set up the environment of this project, or bring it up to date: `python3 tools/environment.py light|full`
+
+Needs nothing but Python. A stamp in the environment says what it was made from, so a second call returns at once;
+what changed since (requirements, Python, the folder) decides whether it is updated or made anew."""
+import argparse
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from configparser import ConfigParser
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+KINDS = {'light': ('.', "the light way: a minute or two"), 'full': ('.[all,dev]', "with everything: 8 GB, some minutes")}
+
+def wanted(kind, venv):
+    "What the environment shall be made from."
+    cfg = ConfigParser(delimiters=['='])
+    cfg.read(ROOT/'settings.ini', encoding='utf-8')
+    needs = {k: v for k,v in cfg['DEFAULT'].items() if k.endswith('requirements')}
+    return {'kind': kind, 'python': list(sys.version_info[:2]), 'venv': str(venv), 'project': str(ROOT),
+            'requirements': hashlib.sha256(json.dumps(needs, sort_keys=True).encode()).hexdigest()}
+
+def read_stamp(venv):
+    "What it was made from; empty if it was not, or not to the end."
+    try: return json.loads((venv/'stamp.json').read_text())
+    except (OSError, ValueError): return {}
+
+def pip(venv, *words):
+    "Run the environment's pip."
+    subprocess.run([venv/'bin/python', '-m', 'pip', 'install', '--disable-pip-version-check', '-q', *words], cwd=ROOT, check=True)
+
+def setup(kind, venv):
+    "Make `venv` what `kind` asks for."
+    want,have = wanted(kind, venv),read_stamp(venv)
+    if have.get('kind')=='full': want['kind'] = 'full' # Has all that the light one has
+    if have==want: return
+    if any(have.get(k)!=want[k] for k in ('python', 'venv')): shutil.rmtree(venv, ignore_errors=True)
+    moved_only = venv.exists() and {**have, 'project': ''}=={**want, 'project': ''}
+    if not venv.exists(): subprocess.run([sys.executable, '-m', 'venv', venv], check=True)
+    (venv/'stamp.json').unlink(missing_ok=True)
+    if moved_only: pip(venv, '--no-deps', '--no-build-isolation', '-e', '.')
+    else:
+        what,words = KINDS[want['kind']]
+        print(f'Installing into {venv.name} {words}', flush=True)
+        pip(venv, 'setuptools', 'wheel')
+        pip(venv, '--no-build-isolation', '-e', what)
+    (venv/'stamp.json').write_text(json.dumps(want))
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    p.add_argument('kind', choices=KINDS)
+    p.add_argument('--venv', default='.venv', type=Path)
+    args = p.parse_args()
+    if sys.version_info<(3, 11):
+        sys.exit(f"clustering_nb needs Python 3.11 or newer, and this is {sys.version.split()[0]}. Name another one: make … PYTHON=python3.12")
+    try: setup(args.kind, (ROOT/args.venv).resolve())
+    except subprocess.CalledProcessError as e: sys.exit(f"Setting up {args.venv} failed with status {e.returncode}; see above. Run it again once that is mended: it goes on from there.")
+
+if __name__=='__main__': main()
