@@ -109,7 +109,7 @@ def save_run(
     cache=True, # May the map come from the cache?
 )->Path: # Of report.html
     "Write assignments.csv, scores.json, run.json, reference.npz and report.html, all of them or none."
-    from clustering_nb.core import printable, progress
+    from clustering_nb.core import plain, printable, progress
     from clustering_nb.metrics import score_words
     from clustering_nb.report import write_report
     from clustering_nb.study import staged, write_files
@@ -120,7 +120,7 @@ def save_run(
         e,recipe = result.experiment,result.facts['recipe']
         code = f"from clustering_nb.study import Experiment, run\nresult = run(Experiment({printable(e.data)!r}, {recipe!r}, n={e.n}, seed={e.seed}, split={e.split!r}, size={e.size}))\nresult.scores"
         facts = {'data': printable(e.data), 'recipe': recipe, 'seed': e.seed, 'what it learned from': result.facts['tag'], 'fingerprint of the data': result.facts['fingerprint'], **result.facts['versions']}
-        write_report(aside/'report.html', images, result.labels, xy, strength=result.strength, vectors=result.vectors, scores=result.row(), score_words=score_words, title=f'{images.name}: clusters', recipe=recipe,
+        write_report(aside/'report.html', images, result.labels, xy, strength=result.strength, vectors=result.vectors, scores=plain(result.scores), score_words=score_words, title=f'{images.name}: clusters', recipe=recipe,
                      seed=e.seed, command=command, code=code, seconds=sum(result.seconds.values()), peak_memory_mb=result.peak_memory/2**20, facts=facts, map_note=note)
         bar.update()
     return Path(folder)/'report.html'

@@ -76,6 +76,7 @@ function coordinates(group) {
   return group;
 }
 function median(values) { const s = Float32Array.from(values).sort(); return s[s.length >> 1]; }
+function span(values) { let low = Infinity, high = -Infinity; for (const v of values) { if (v < low) low = v; if (v > high) high = v; } return high - low; }
 function traces() {
   const css = colours(), other = state.only !== null;
   return groups().map(g => {
@@ -97,7 +98,8 @@ function labelled() { // Groups whose name is to be written, and how far from th
     const {x, y} = coordinates(g), w = g.short.length * size / 2 + 3;
     g.centre ??= [median(x), median(y)];
     const u = pixel(g.centre[0], xaxis.range, across()), v = pixel(g.centre[1], yaxis.range, down());
-    const near = g.members.length < 20 ? nudges.slice(1, 9).reverse() : nudges; // Don't cover the few points there are
+    const reach = [x.length < 20, span(x) / (xaxis.range[1] - xaxis.range[0]) * across() < 24 && span(y) / (yaxis.range[1] - yaxis.range[0]) * down() < 24];
+    const near = reach.some(Boolean) ? nudges.slice(1, 9).reverse() : nudges; // Don't cover the few points there are
     const nudge = near.find(([a, b]) => free([u + a - w, v + b - 9, u + a + w, v + b + 9]));
     if (!nudge) continue;
     boxes.push([u + nudge[0] - w, v + nudge[1] - 9, u + nudge[0] + w, v + nudge[1] + 9]);
@@ -121,7 +123,8 @@ function ring() {
 }
 const axis = () => ({visible: true, showgrid: false, zeroline: false, showticklabels: false, ticks: '', title: {text: ''}, linecolor: 'rgba(0,0,0,0)'});
 let view = {xaxis: axis(), yaxis: axis()};
-const layout = () => ({...view, annotations: annotations(), shapes: ring(), margin: {l: margin, r: margin, t: margin, b: margin}, hovermode: 'closest', dragmode: 'zoom', hoverdistance: 16,
+const paper = () => document.documentElement.hasAttribute('data-print') ? {width: 660, height: 480} : {};
+const layout = () => ({...view, ...paper(), annotations: annotations(), shapes: ring(), margin: {l: margin, r: margin, t: margin, b: margin}, hovermode: 'closest', dragmode: 'zoom', hoverdistance: 16,
   paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', showlegend: false, font: {family: getComputedStyle(document.body).fontFamily},
   modebar: {bgcolor: 'rgba(0,0,0,0)', color: colours()('soft'), activecolor: colours()('accent'), orientation: 'h'}});
 const config = {displaylogo: false, responsive: true, doubleClick: 'reset', showTips: false, displayModeBar: true,
@@ -294,7 +297,15 @@ function listen() {
   $('close').addEventListener('click', () => { clear(); map.focus({preventScroll: true}); });
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { redraw(); heat(); });
   addEventListener('resize', heat);
-  addEventListener('beforeprint', () => document.querySelectorAll('details').forEach(d => { d.open = true; }));
+  let opened = [];
+  const printing = on => {
+    if (on) opened = [...document.querySelectorAll('details:not([open])')];
+    for (const d of opened) d.open = on;
+    document.documentElement.toggleAttribute('data-print', on); // Light colours, and a map as wide as a page
+    redraw(); relabel(); heat();
+  };
+  addEventListener('beforeprint', () => printing(true));
+  addEventListener('afterprint', () => printing(false));
 }
 function toMap(i) { $('map-title').scrollIntoView(); map.focus({preventScroll: true}); return show(i, {say: true, follow: true}); }
 document.addEventListener('click', async e => {
