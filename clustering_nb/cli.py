@@ -10,7 +10,9 @@ import argparse
 import json
 import os
 import shlex
+import shutil
 import sys
+import textwrap
 import traceback
 import warnings
 from contextlib import contextmanager
@@ -65,9 +67,17 @@ def _print_table(scores, labels_known, out):
         if k in external_scores and not labels_known: continue
         v = scores.get(k)
         shown = '–' if v is None else f'{v:,}' if isinstance(v, int) else f'{v:.3f}' if abs(v)<1000 else f'{v:,.0f}'
-        print(f'  {k:<18}{shown:>10}  {words}', file=out)
+        lines = textwrap.wrap(words, max(shutil.get_terminal_size((110, 24)).columns-32, 40))
+        print(f'  {k:<18}{shown:>10}  '+('\n'+' '*32).join(lines), file=out)
 
-# %% ../nbs/90_cli.ipynb #5546ca3a
+# %% ../nbs/90_cli.ipynb #6b66bcfc
+def _print_noise_rows(rows, out):
+    "The scores against classes under the two other noise policies."
+    words = {'drop': 'clustered images only', 'assign': 'each left-out image put with its nearest clustered neighbour'}
+    for policy,meaning in words.items():
+        shown = ', '.join(f'{k} {rows[policy][k]:.3f}' for k in ('acc', 'nmi', 'ari', 'ami'))
+        print(f'  {meaning}: {shown}', file=out)
+
 def run_command(
     args, # As parsed by `parser`
 )->int: # Exit status
@@ -87,7 +97,9 @@ def run_command(
     row = result.row()
     out = sys.stderr if args.json else sys.stdout
     _print_table(row, images.labels is not None, out)
-    print(f"  {row['seconds']:.0f} s{' (from the cache)' if result.facts['cached'] else ''}, {row['peak_memory_mb']:,.0f} MB\nReport: {printable(report)}", file=out)
+    if 'noise_rows' in result.facts: _print_noise_rows(result.facts['noise_rows'], out)
+    took = f"{row['seconds']:.0f} s, {row['peak_memory_mb']:,.0f} MB" if not result.facts['cached'] else f"from the cache; computing it took {row['seconds']:.0f} s"
+    print(f"  {took}\nReport: {printable(report)}", file=out)
     if args.json: print(json.dumps(row, allow_nan=False))
     return 0
 

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['did_you_mean', 'patch_to', 'installed', 'need', 'Entry', 'Registry', 'cache_folder', 'atomic_path', 'write_text',
            'write_json', 'plain', 'printable', 'fingerprint', 'versions', 'code_fingerprint', 'Cache', 'parse_value',
-           'progress', 'available_memory', 'check_memory']
+           'progress_shown', 'progress', 'available_memory', 'check_memory']
 
 # %% ../nbs/00_core.ipynb #7f25780f
 import ast
@@ -303,7 +303,13 @@ def parse_value(
     except (ValueError, SyntaxError): return word
     return value if isinstance(value, (int, float)) else word
 
-# %% ../nbs/00_core.ipynb #7ed82050
+# %% ../nbs/00_core.ipynb #170de66e
+def progress_shown()->bool: # True on a terminal and in a notebook, unless the environment says otherwise
+    "Is somebody looking?"
+    wish = os.environ.get('CLUSTERING_NB_PROGRESS')
+    if os.environ.get('IN_TEST'): return False
+    return wish!='0' if wish else 'ipykernel' in sys.modules or sys.stderr.isatty()
+
 def progress(
     items=None, # What to go through; None for a bar moved by hand
     desc='', # What is being done
@@ -311,10 +317,7 @@ def progress(
     unit='it', # What one item is
 ): # Iterates like `items`; has `update` and `close`
     "A progress bar, where somebody is looking."
-    wish = os.environ.get('CLUSTERING_NB_PROGRESS')
-    show = wish!='0' if wish else 'ipykernel' in sys.modules or sys.stderr.isatty()
-    if os.environ.get('IN_TEST'): show = False
-    return tqdm(items, desc=desc, total=total, unit=unit, disable=not show, leave=False, dynamic_ncols=True)
+    return tqdm(items, desc=desc, total=total, unit=unit, disable=not progress_shown(), leave=False, dynamic_ncols=True)
 
 # %% ../nbs/00_core.ipynb #4d9dbf5f
 def available_memory()->int: # Bytes

@@ -532,7 +532,7 @@ def _download(torch_name):
     "Fetch by torchvision into the cache folder; None on success, else the reason."
     if not installed('torchvision'): return "torchvision is not installed, so nothing was downloaded (pip install 'clustering_nb[torch]' brings it)"
     try: getattr(need('torchvision.datasets', 'torch'), torch_name)(cache_folder('data'), download=True)
-    except Exception as e: return f'the download by torchvision failed: {type(e).__name__}: {e}' # Its errors are of many kinds
+    except Exception as e: return f'the download by torchvision failed: {type(e).__name__}: {" ".join(str(e).split())}' # Its errors are of many kinds
     return None
 
 def find_idx(
@@ -552,7 +552,7 @@ def find_idx(
         f"put its four files ({', '.join(s for pair in _idx_files.values() for s in pair)}, with or without .gz) into a folder {dirs[0]!r} and set CLUSTERING_NB_DATA to the folder around it",
         "with a network: pip install 'clustering_nb[torch]' and load it once; it is then kept in the cache folder"]
     if not debian: ways.append("give the folder that has the four files instead of the name")
-    raise FileNotFoundError(f"{name} was not found. Looked in:\n"+'\n'.join(f'  {printable(f)}' for f in folders)+f"\nand {reason or 'the download was incomplete'}.\nThree ways to get it:\n"+'\n'.join(f'  {i}. {w}' for i,w in enumerate(ways, 1)))
+    raise FileNotFoundError(f"{name} was not found. Looked in:\n"+'\n'.join(f'  {printable(f)}' for f in folders)+('' if os.environ.get('CLUSTERING_NB_DATA') else '\n  (CLUSTERING_NB_DATA is not set)')+f"\nand {reason or 'the download was incomplete'}.\nThree ways to get it:\n"+'\n'.join(f'  {i}. {w}' for i,w in enumerate(ways, 1)))
 
 # %% ../nbs/10_data.ipynb #0bc1d878
 def _from_idx(found, split, class_names, name):

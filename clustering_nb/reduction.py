@@ -20,7 +20,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .core import Registry, check_memory, fingerprint, need, patch_to
+from .core import Registry, check_memory, fingerprint, need, patch_to, progress_shown
 
 # %% ../nbs/40_reduction.ipynb #2e193c79
 reducers = Registry('reducer')
@@ -197,7 +197,7 @@ def _lay_out(self, x, k, seed):
         warnings.filterwarnings('ignore', message='.*invalid value encountered in divide')
         model.embedding_,_ = umap_.simplicial_set_embedding(
             x, graph, self.n_components, 1., model._a, model._b, 1., 5, self.n_epochs, start, np.random.RandomState(seed),
-            base._input_distance_func, base._metric_kwds, self.densmap, kwds, False, parallel=False, tqdm_kwds={'disable': True})
+            base._input_distance_func, base._metric_kwds, self.densmap, kwds, False, parallel=False, tqdm_kwds={'desc': 'layout', 'leave': False, 'disable': not progress_shown()})
     model.embedding_ = np.nan_to_num(model.embedding_)
     model.n_epochs = self.n_epochs
     return model

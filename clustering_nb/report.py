@@ -15,6 +15,7 @@ import base64
 import io
 import json
 import re
+import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -506,7 +507,7 @@ def lines(
     text, # Several lines, from anywhere
 )->str: # Odd bytes and control characters spelled out
     "Text that can be written as UTF-8, line by line."
-    return '\n'.join(printable(line) for line in str(text).expandtabs(4).splitlines())
+    return '\n'.join(''.join(c if unicodedata.category(c)=='Zs' else printable(c) for c in line) for line in str(text).expandtabs(4).splitlines())
 
 # %% ../nbs/80_report.ipynb #5338d705
 @cache

@@ -25,7 +25,7 @@ from .clustering import clusterers, membership_strength
 from .core import Cache, code_fingerprint, did_you_mean, fingerprint, need, parse_value, plain, printable, progress, versions, write_json
 from .data import Images, load
 from .embedding import embedders
-from .metrics import score
+from .metrics import noise_rows, score
 from .reduction import picture, reducers
 
 # %% ../nbs/60_study.ipynb #a370abe1
@@ -229,6 +229,7 @@ def run(
         seconds['scores'] = time.perf_counter()-t
     tag,used = recipe_tag(recipe)
     facts = {'recipe': recipe, 'tag': tag, 'labels_used': used, 'fingerprint': images.fingerprint, 'versions': versions(), 'cached': known, 'code': code_fingerprint()}
+    if images.labels is not None and (labels<0).any(): facts['noise_rows'] = noise_rows(images.labels, labels, vectors)[['acc', 'nmi', 'ari', 'ami', 'purity', 'coverage']].T.to_dict()
     return Result(experiment, labels, vectors, strength, scores, seconds, memory.peak, facts, base, replay, pipeline if fitted and not known else None)
 
 def _cluster(images, stages, step, vectors, seed, cache):

@@ -190,18 +190,6 @@ def test_build_without_a_home_and_without_pages(tmp_path):
 
 # --- In a browser
 
-ARGS = '--no-sandbox --disable-gpu --use-angle=swiftshader --enable-unsafe-swiftshader --disable-background-networking --disable-component-update --disable-sync --no-first-run'.split()
-
-@pytest.fixture(scope='module')
-def browser():
-    "Chromium, headless."
-    found = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
-    if not found: pytest.skip("no Chromium (chromium, chromium-browser or google-chrome) on this machine")
-    with pytest.importorskip('playwright.sync_api', reason="playwright is not installed").sync_playwright() as p:
-        b = p.chromium.launch(executable_path=found, args=ARGS)
-        yield b
-        b.close()
-
 class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *args): pass
 

@@ -1,0 +1,237 @@
+"The HTML report in a real browser: what it draws, how it reacts, and that it loads and runs nothing but itself."
+import io
+import re
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+
+from clustering_nb.data import Images, load
+from clustering_nb.report import write_report
+
+HOSTILE = '<img src=x onerror="window.__hacked=1"><script>window.__hacked=1</script>'
+
+@pytest.fixture(scope='module')
+def pages(tmp_path_factory):
+    "Reports by name."
+    folder,digits = tmp_path_factory.mktemp('reports'),load('digits')
+    x = digits.data.reshape(len(digits), -1).astype(np.float32)
+    xy = PCA(2, random_state=0).fit_transform(x)
+    y = KMeans(10, n_init=1, random_state=0).fit_predict(x)
+    noisy = np.where(np.arange(len(y))%7==0, -1, y)
+    few = Images(digits.data[:90], digits.labels[:90], [f'{HOSTILE}{i}' for i in range(10)], [f'{HOSTILE}</script>\u202e"\'{i}' for i in range(90)],
+                 name=HOSTILE, skipped=[(HOSTILE, HOSTILE)], ignored={HOSTILE: 1})
+    iris = load('iris')
+    return {name: write_report(folder/f'{name}.html', *args, **kw) for name,args,kw in [
+        ('digits', (digits, y, xy), dict(vectors=x, scores={'acc': .79, 'silhouette': None}, command='clustering-nb run digits', code='run()')),
+        ('noisy', (digits, noisy, xy), dict(vectors=x, thumbnail_bytes=9_000)),
+        ('hostile', (few, noisy[:90], xy[:90]), dict(title=HOSTILE, recipe=HOSTILE, command=HOSTILE, code=HOSTILE, map_note=HOSTILE,
+                                                     facts={HOSTILE: {HOSTILE: HOSTILE}}, scores={HOSTILE: .5}, score_words={HOSTILE: HOSTILE})),
+        ('one', (digits[:1], [5], [[0, 0]]), {}),
+        ('all-noise', (digits, np.full(len(y), -1), xy), {}),
+        ('one-place', (digits, y, np.zeros((len(y), 2))), {}),
+        ('many', (Images(digits.data, np.arange(len(y))%40), np.arange(len(y))%233*3, xy), {}),
+        ('vectors', (iris, iris.labels, iris.data[:, :2]), {'vectors': iris.data})]}
+
+@pytest.fixture
+def visit(browser, pages):
+    "Open a report; afterwards, nothing may have gone wrong in it. Two remarks of Chromium on plotly's own canvases don't count."
+    contexts,faults = [],[]
+    def _visit(path, width=1280, **options):
+        path = pages.get(path, path)
+        contexts.append(browser.new_context(viewport={'width': width, 'height': 900}, **options))
+        page = contexts[-1].new_page()
+        page.on('console', lambda m: m.type in ('error', 'warning') and not any(w in m.text for w in ('GL Driver Message', 'willReadFrequently')) and faults.append(f'{m.type}: {m.text}'))
+        page.on('pageerror', lambda e: faults.append(f'exception: {e}'))
+        page.on('request', lambda r: r.url.split('#')[0]!=path.as_uri() and not r.url.startswith(('data:', 'blob:')) and faults.append(f'request: {r.url}'))
+        page.goto(path.as_uri())
+        page.wait_for_selector('html[data-ready=yes]', timeout=60_000)
+        page.evaluate("document.getElementById('map-title').scrollIntoView({behavior: 'instant'})")
+        return page
+    yield _visit
+    for c in contexts: c.close()
+    assert not faults
+
+DRAWN = "document.querySelector('.js-plotly-plot').data.reduce((n, trace) => n + trace.x.length, 0)"
+PLACE = """i => {
+  const map = document.getElementById('map'), box = map.getBoundingClientRect(), {xaxis, yaxis} = map.layout, trace = map.data[0];
+  const at = (v, [low, high], span) => (v - low) / (high - low) * span;
+  return [box.left + 10 + at(trace.x[i], xaxis.range, box.width - 20), box.bottom - 10 - at(trace.y[i], yaxis.range, box.height - 20)];
+}"""
+INK = "c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data].filter((v, i) => i % 4 < 3 && v).length"
+
+def coloured(png):
+    "Number of pixels that are far from grey."
+    x = np.asarray(Image.open(io.BytesIO(png)).convert('RGB')).astype(int)
+    return int((np.ptp(x, axis=-1)>60).sum())
+
+def hover(page, i=0):
+    "Point at an image of the first trace."
+    x,y = page.evaluate(PLACE, i)
+    page.mouse.move(x-30, y-30)
+    page.mouse.move(x, y, steps=4)
+    page.wait_for_selector('#tip:not([hidden])')
+
+@pytest.mark.parametrize('name,n', [('digits', 1797), ('noisy', 1797), ('hostile', 90), ('one', 1), ('all-noise', 1797), ('one-place', 1797), ('many', 1797), ('vectors', 150)])
+def test_every_image_is_a_point(visit, name, n):
+    page = visit(name)
+    assert page.evaluate(DRAWN)==n
+    assert all(kind=='scattergl' for kind in page.evaluate("document.getElementById('map').data.map(trace => trace.type)"))
+    assert page.locator('#legend button').count()==page.evaluate("document.getElementById('map').data.length")
+
+def test_webgl_draws(visit):
+    page = visit('digits')
+    canvases = page.locator('#map canvas')
+    assert canvases.count() and coloured(page.locator('#map').screenshot())>5_000
+    assert page.evaluate("Plotly.toImage('map', {width: 300, height: 300})").startswith('data:image/png')
+
+def test_hover_shows_the_picture(visit):
+    page = visit('digits')
+    hover(page)
+    page.wait_for_function(f"({INK})(document.querySelector('#tip canvas')) > 20")
+    text = page.inner_text('#tip')
+    assert 'cluster 0' in text and 'class' in text and 'strength' in text
+    page.mouse.move(5, 5)
+    page.wait_for_selector('#tip', state='hidden')
+
+def test_click_keeps_the_picture(visit):
+    page = visit('digits')
+    hover(page, 3)
+    page.mouse.down(); page.mouse.up()
+    page.wait_for_selector('#picture:not([hidden])')
+    assert page.eval_on_selector('#picture', INK)>20
+    assert page.evaluate("document.getElementById('map').layout.shapes.length")==2
+    shown = page.inner_text('#facts-of')
+    page.click('#after')
+    page.wait_for_function("old => document.getElementById('facts-of').innerText !== old", arg=shown)
+    page.click('#close')
+    assert page.locator('#picture').is_hidden() and not page.evaluate("document.getElementById('map').layout.shapes.length")
+
+def test_keyboard(visit):
+    page = visit('digits')
+    page.focus('#map')
+    said = []
+    for key in ('ArrowRight', 'ArrowRight', 'ArrowLeft', 'ArrowLeft', 'ArrowDown', 'ArrowUp'):
+        page.keyboard.press(key)
+        page.wait_for_function("old => document.getElementById('live').textContent !== old", arg=said[-1] if said else '')
+        said.append(page.inner_text('#live'))
+    place = [re.search(r', (\d+) of (\d+) in cluster (\d)', s).groups() for s in said]
+    last = place[0][1]
+    assert [(i, k) for i,_,k in place]==[('1', '0'), ('2', '0'), ('1', '0'), (last, '0'), ('1', '1'), ('1', '0')]
+    page.keyboard.press('Enter')
+    assert page.locator('#legend button[aria-pressed=true]').count()==1 and page.input_value('#only')=='0'
+    page.keyboard.press('Escape')
+    assert page.input_value('#only')=='' and page.locator('#buttons').is_hidden()
+
+def test_colour_by_class_and_highlight(visit):
+    page = visit('noisy')
+    assert page.evaluate("document.getElementById('map').data[0].name")=='in no cluster' # Drawn first, underneath
+    page.select_option('#by', 'class')
+    page.wait_for_function("document.getElementById('map').data.length === 10")
+    assert page.evaluate(DRAWN)==1797
+    page.locator('#legend button').nth(2).click()
+    faint = page.evaluate("document.getElementById('map').data.map(trace => trace.marker.opacity)")
+    assert [i for i,o in enumerate(faint) if o>.5]==[2]
+    page.locator('.show').first.click()
+    page.wait_for_selector('#facts-of:not([hidden])')
+    assert page.input_value('#by')=='cluster' and page.input_value('#only')!=''
+
+def test_labels_name_each_cluster(visit):
+    page = visit('digits')
+    texts = page.evaluate("document.getElementById('map').layout.annotations.map(a => a.text)")
+    assert sorted(texts)==[str(i) for i in range(10)]
+    before = page.evaluate("document.getElementById('map').layout.xaxis.range")
+    box = page.locator('#map').bounding_box()
+    page.mouse.move(box['x']+200, box['y']+200)
+    page.keyboard.down('Control'); page.mouse.wheel(0, -200); page.keyboard.up('Control')
+    page.wait_for_function("old => document.getElementById('map').layout.xaxis.range[0] > old", arg=before[0])
+
+def test_a_point_without_thumbnail_says_so(visit):
+    page = visit('noisy')
+    assert 'Thumbnails for ' in page.inner_text('main')
+    page.focus('#map')
+    seen = set()
+    for _ in range(40):
+        page.keyboard.press('ArrowRight')
+        page.wait_for_timeout(20)
+        seen.add(page.locator('#picture').is_visible())
+    assert seen=={True, False} and 'No thumbnail for this one.' in page.eval_on_selector('#no-picture', 'e => e.textContent')
+
+def test_hostile_names_are_text(visit):
+    page = visit('hostile')
+    hover(page)
+    page.mouse.down(); page.mouse.up()
+    page.select_option('#by', 'class')
+    page.wait_for_selector('#facts-of:not([hidden])')
+    assert page.evaluate('window.__hacked') is None
+    assert page.inner_text('h1')==HOSTILE
+    assert HOSTILE in page.inner_text('#facts-of') and HOSTILE in page.inner_text('#tip')
+    assert page.locator('main img').evaluate_all("all => all.every(e => e.src.startsWith('data:image/'))")
+
+@pytest.mark.parametrize('name', ['digits', 'hostile', 'many', 'vectors'])
+def test_narrow_screens(visit, name):
+    page = visit(name, width=380)
+    assert page.evaluate('document.documentElement.scrollWidth')<=380
+    assert page.locator('#map').bounding_box()['height']>=300
+
+def contrast(a, b):
+    def luminance(rgb):
+        c = np.array(rgb)/255
+        return np.where(c<=.04045, c/12.92, ((c+.055)/1.055)**2.4) @ [.2126, .7152, .0722]
+    high,low = sorted((luminance(a), luminance(b)), reverse=True)
+    return (high+.05)/(low+.05)
+
+@pytest.mark.parametrize('scheme', ['light', 'dark'])
+def test_contrast(visit, scheme):
+    page = visit('digits', color_scheme=scheme)
+    def colour(what, prop):
+        text = page.eval_on_selector(what, f"e => getComputedStyle(e).{prop}")
+        return [float(v) for v in text[text.index('(')+1:-1].split(',')[:3]]
+    ground = colour('body', 'backgroundColor')
+    assert (max(ground)<60) == (scheme=='dark')
+    for what in ('body', '.hint', 'nav a', 'summary .mostly', 'abbr'): assert contrast(colour(what, 'color'), ground)>=4.5, what
+    assert contrast(colour('#legend button', 'color'), ground)>=7
+
+def test_made_to_be_read_by_machines_for_people(visit):
+    page = visit('noisy')
+    levels = page.eval_on_selector_all('h1, h2, h3, h4', 'all => all.map(e => Number(e.tagName[1]))')
+    assert levels[0]==1 and levels.count(1)==1 and all(b-a<=1 for a,b in zip(levels, levels[1:]))
+    assert page.eval_on_selector_all('img', 'all => all.every(e => e.alt)')
+    assert page.eval_on_selector_all('button, select', "all => all.every(e => e.innerText || e.labels?.length || e.ariaLabel)")
+    assert page.get_attribute('html', 'lang')=='en' and page.locator('main, header, nav, footer').count()==4
+    page.evaluate('scrollTo(0, 0)')
+    page.keyboard.press('Tab')
+    assert page.evaluate('document.activeElement.className')=='skip'
+
+def test_print(visit):
+    page = visit('many', color_scheme='dark')
+    assert page.locator('details:not([open])').count()>200
+    assert page.pdf()[:4]==b'%PDF'
+    page.wait_for_function("!document.documentElement.hasAttribute('data-print')")
+    assert page.locator('details:not([open])').count()>200
+
+def test_without_javascript(browser, pages):
+    page = (context := browser.new_context(java_script_enabled=False)).new_page()
+    page.goto(pages['digits'].as_uri())
+    assert 'The map needs JavaScript' in page.inner_text('main') and page.locator('.pics img').count()>100
+    assert page.locator('.show').first.is_hidden()
+    context.close()
+
+def test_large(visit, tmp_path):
+    "70 000 pictures of 28 × 28 pixels: below 25 MB, and quick to use."
+    n,rng = 70_000,np.random.default_rng(0)
+    y,u = np.arange(n)%10,np.linspace(0, 1, 28)
+    a,b = rng.uniform(2, 9, (2, n, 1, 1)).astype(np.float32)
+    x = (127*(1+np.sin(a*u[:, None]+y[:, None, None])*np.cos(b*u))).astype(np.uint8) # Waves, ten phases
+    xy = np.stack([np.cos(y), np.sin(y)], 1)+rng.normal(0, .2, (n, 2))
+    path = write_report(tmp_path/'large.html', Images(x, y), y, xy)
+    assert path.stat().st_size<25e6 and 'Every point has a thumbnail' in path.read_text(encoding='utf-8')
+    page = visit(path)
+    assert page.evaluate(DRAWN)==n and coloured(page.locator('#map').screenshot())>20_000
+    start = time.time()
+    hover(page, 7)
+    page.wait_for_function(f"({INK})(document.querySelector('#tip canvas')) > 20")
+    assert time.time()-start<5
