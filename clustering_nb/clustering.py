@@ -5,15 +5,15 @@
 # %% auto #0
 __all__ = ['clusterers', 'kmeans', 'minibatch_kmeans', 'GMM', 'gmm', 'NearestPredict', 'check_k', 'cut_tree', 'weighted_ward',
            'Ward', 'ward', 'Agglomerative', 'agglomerative', 'HDBSCAN', 'hdbscan', 'k_distances', 'knee', 'DBSCAN',
-           'dbscan', 'OPTICS', 'optics', 'Spectral', 'spectral', 'membership_strength', 'centre_margin',
-           'check_clusterer']
+           'dbscan', 'OPTICS', 'optics', 'Spectral', 'spectral', 'centroid_distances', 'membership',
+           'membership_strength', 'centre_margin', 'check_clusterer']
 
 # %% ../nbs/50_clustering.ipynb #5499a07a
 import warnings
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.spatial.distance import pdist
+from scipy.spatial.distance import cdist, pdist
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.cluster import DBSCAN as _DBSCAN
 from sklearn.cluster import OPTICS as _OPTICS
@@ -113,9 +113,12 @@ def weighted_ward(
 )->np.ndarray: # Linkage matrix as in SciPy, (m - 1, 4); the last column is the sum of weights
     "Ward's tree of weighted points, in memory linear in m, by the nearest-neighbour chain."
     m = len(centers)
-    c,w = np.array(centers, float),np.array(weights, float)
-    alive,node,merges,chain = np.ones(m, bool),np.arange(m),[],[]
+    c,w,name = np.array(centers, float),np.array(weights, float),np.arange(m)
+    alive,merges,chain = np.ones(m, bool),[],[]
     while len(merges)<m-1:
+        if len(alive)>100 and 2*(m-len(merges))<len(alive): # Half of them are gone: leave those out
+            chain = np.searchsorted(np.flatnonzero(alive), chain).tolist()
+            c,w,name,alive = c[alive],w[alive],name[alive],alive[alive]
         if not chain: chain = [int(alive.argmax())]
         a = chain[-1]
         cost = ((c-c[a])**2).sum(1)*(w*w[a]/(w+w[a]))
@@ -123,7 +126,7 @@ def weighted_ward(
         b = int(cost.argmin())
         if len(chain)>1 and cost[chain[-2]]<=cost[b]: b = chain[-2] # Nearest to each other
         if len(chain)<2 or b!=chain[-2]: chain.append(b); continue
-        merges.append((a, b, (2*cost[b])**.5, w[a]+w[b]))
+        merges.append((name[a], name[b], (2*cost[b])**.5, w[a]+w[b]))
         chain = chain[:-2]
         c[b] = (w[a]*c[a]+w[b]*c[b])/(w[a]+w[b])
         w[b],alive[a] = w[a]+w[b],False
@@ -157,7 +160,7 @@ class Ward(NearestPredict):
             return cut_tree(self.tree_, self.n_clusters)
         warnings.warn(f"Ward on {n:,} × {d} would take n·n·d = {n*n*d:.0e} steps; merging {self.n_micro:,} k-means micro-clusters instead. For the exact tree, reduce to fewer dimensions or raise `max_work`.", stacklevel=4)
         seed = check_random_state(self.random_state).randint(2**31-1)
-        micro = MiniBatchKMeans(self.n_micro, n_init=1, batch_size=4*self.n_micro, max_iter=20, random_state=seed).fit(x)
+        micro = KMeans(self.n_micro, init='random', n_init=1, max_iter=5, random_state=seed).fit(x)
         used,at,size = np.unique(micro.labels_, return_inverse=True, return_counts=True)
         self.tree_ = weighted_ward(micro.cluster_centers_[used], size)
         return cut_tree(self.tree_, check_k(self.n_clusters, len(used)))[at]
@@ -346,6 +349,35 @@ def spectral(n_clusters=10, affinity='neighbors', n_neighbors=15, seed=0):
     "Cuts the neighbour graph where it is thin; clusters of any shape"
     return Spectral(n_clusters, affinity, n_neighbors, random_state=seed)
 
+# %% ../nbs/50_clustering.ipynb #ef5e91e7
+def centroid_distances(
+    vectors, # (n, d)
+    labels, # Clusters from 0 without gaps, (n,); negative means noise
+): # Distance to the own centroid and to the nearest other one, each (n,); infinite where there is none
+    "Distances to the two centroids that matter."
+    vectors,k = np.asarray(vectors, dtype=np.float64),labels.max(initial=-1)+1
+    own,other = np.full((2, len(labels)), np.inf)
+    if not k: return own,other
+    centroids = np.stack([vectors[labels==i].mean(0) for i in range(k)]) # (k, d)
+    for i in range(0, len(labels), 4096):
+        part = slice(i, i+4096)
+        d = cdist(vectors[part], centroids) # (m, k)
+        rows,kept = np.arange(len(d)),labels[part]>=0
+        own[part] = np.where(kept, d[rows, labels[part]], np.inf)
+        d[rows[kept], labels[part][kept]] = np.inf
+        other[part] = d.min(1)
+    return own,other
+
+def membership(
+    own, # Distance to the own centroid, (n,); infinite for noise
+    other, # Distance to the nearest other centroid, (n,)
+)->np.ndarray: # float32 in [0, 1], (n,)
+    "1 at the own centroid, 0 half-way to the next one and beyond; with one cluster, 0 at its farthest image."
+    known = np.isfinite(own)
+    if known.any() and not np.isfinite(other[known]).any(): other = np.full_like(own, own[known].max())
+    ratio = np.divide(own, other, out=np.zeros_like(own), where=known&(own>0))
+    return np.where(known, np.clip(1-ratio, 0, 1), 0).astype(np.float32)
+
 # %% ../nbs/50_clustering.ipynb #1d813252
 def membership_strength(
     clusterer, # Fitted on `X`
@@ -361,22 +393,10 @@ def membership_strength(
 def centre_margin(
     X, # Vectors, (n, d)
     labels, # Clusters, (n,); negative means noise
-)->np.ndarray: # (n,), in [0, 1]; 1 at the centre, 0 half-way to the next one and for noise
-    "1 - (distance to the own centre) / (distance to the nearest other one): a silhouette that costs n·k."
-    found = np.unique(labels[labels>=0])
-    if not len(found): return np.zeros(len(labels), np.float32)
-    centers = np.stack([X[labels==c].mean(0) for c in found])
-    strength = np.zeros(len(labels), np.float32)
-    for i in range(0, len(labels), 8192):
-        s = slice(i, i+8192)
-        d = pairwise_distances(X[s], centers)
-        inside = labels[s]>=0
-        own = np.searchsorted(found, np.where(inside, labels[s], found[0]))
-        mine = d[np.arange(len(d)), own]
-        d[np.arange(len(d)), own] = np.inf
-        other = d.min(1) if len(found)>1 else np.full(len(d), mine.max()+1e-12)
-        strength[s] = np.where(inside, 1-mine/np.maximum(other, 1e-12), 0)
-    return np.clip(strength, 0, 1)
+)->np.ndarray: # (n,), in [0, 1]; 1 at the centroid, 0 half-way to the next one and for noise
+    "Strength from distances to centroids alone."
+    found,numbers = np.unique(labels, return_inverse=True)
+    return membership(*centroid_distances(X, numbers-(found<0).sum()))
 
 # %% ../nbs/50_clustering.ipynb #58665f68
 def check_clusterer(

@@ -19,6 +19,7 @@ import os
 import secrets
 import sys
 import threading
+import time
 import zipfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -250,9 +251,12 @@ def versions()->dict: # Version by package, those installed only
         except PackageNotFoundError: continue
     return found
 
+_showing = {'_modidx.py', 'exploration.py', 'plots.py', 'report.py', 'cli.py'}
+
 def code_fingerprint()->str: # 32 hex digits
-    "Changes when any module of this package, or the version of a library that computes, does."
-    sources = sorted(Path(__file__).parent.rglob('*.py')) if '__file__' in globals() else []
+    "Changes when a module that computes does, or the version of a library it computes with."
+    package = Path(importlib.util.find_spec('clustering_nb').origin).parent
+    sources = sorted(p for p in package.rglob('*.py') if p.name not in _showing)
     return fingerprint([(p.name, p.read_bytes()) for p in sources], versions())
 
 # %% ../nbs/00_core.ipynb #6fe671e0
@@ -285,6 +289,8 @@ class Cache:
         self._prune()
 
     def _prune(self):
+        for left in self.folder.glob('.*.part'): # By a process that was killed
+            if time.time()-left.stat().st_mtime>86400: left.unlink(missing_ok=True)
         files = sorted(self.folder.glob('*.npz'), key=lambda p: p.stat().st_mtime, reverse=True)
         total = 0
         for i,p in enumerate(files):

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['MAX_PIXELS', 'MAX_BYTES', 'datasets', 'BadImage', 'to_rgb', 'resize', 'decode', 'FolderFiles', 'ZipFiles', 'layout',
-           'parallel', 'LazyPixels', 'Images', 'load_folder', 'load_arrays', 'digits', 'iris', 'read_idx', 'find_idx',
-           'mnist', 'fashion_mnist', 'load']
+           'parallel', 'LazyPixels', 'Images', 'as_uint8', 'load_folder', 'load_arrays', 'digits', 'iris', 'read_idx',
+           'find_idx', 'mnist', 'fashion_mnist', 'load']
 
 # %% ../nbs/10_data.ipynb #ca1498bd
 import gzip
@@ -279,9 +279,11 @@ class Images:
         kw = dict(class_names=self.class_names, name=self.name, part=self.part)|kw
         return Images(data, None if self.labels is None else self.labels[at], names=self.names[at], **kw)
 
-# %% ../nbs/10_data.ipynb #589f0f87
-def _as_uint8(x):
-    "Pixels for showing: floats are taken as 0 to 1, or stretched if they aren't."
+# %% ../nbs/10_data.ipynb #de0036b6
+def as_uint8(
+    x, # Pixels of any type and range
+)->np.ndarray: # uint8, of the same shape
+    "Pixels for showing: floats are taken as 0 to 1 or 0 to 255 if they fit, else stretched."
     if x.dtype==np.uint8: return x
     x = x.astype(np.float32)
     low,high = (0, 1) if x.min()>=0 and x.max()<=1 else (0, 255) if x.min()>=0 and x.max()<=255 else (x.min(), x.max())

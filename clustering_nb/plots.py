@@ -20,7 +20,7 @@ from plotly.subplots import make_subplots
 from scipy.optimize import linear_sum_assignment
 
 from .core import printable
-from .data import Images, _as_uint8
+from .data import Images, as_uint8
 
 # %% ../nbs/70_plots.ipynb #dbd2670b
 INK,QUIET,GRID = '#2b2b2b','#8f8f8f','#e6e6e6' # Text; noise and other things in the background; lines of the grid
@@ -217,7 +217,7 @@ def uses_webgl(
 # %% ../nbs/70_plots.ipynb #d2a15b9e
 def _thumbnails(pixels, side):
     "uint8 (m, h, w) or (m, h, w, 3), enlarged or reduced so that the longer side is about `side` pixels."
-    pixels = _as_uint8(pixels)
+    pixels = as_uint8(pixels)
     h,w = pixels.shape[1:3]
     factor = side/max(h, w)
     if factor>=1: return pixels.repeat(round(factor), axis=1).repeat(round(factor), axis=2)

@@ -252,6 +252,8 @@ def staged(
     folder = Path(folder)
     if folder.exists() and not folder.is_dir(): raise ValueError(f"{printable(folder)} is a file; results need a folder. Choose another one.")
     folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob('.writing-*'): # By a process that was killed
+        if not need('psutil').pid_exists(int(left.name.split('-')[1])): shutil.rmtree(left, ignore_errors=True)
     aside = folder/f'.writing-{os.getpid()}-{secrets.token_hex(4)}'
     aside.mkdir()
     try:

@@ -84,6 +84,10 @@ def test_empty_folder(call, tmp_path):
     r = call('run', tmp_path/'none')
     assert r.returncode==1 and 'No image files' in r.stderr
 
+def heeds_interrupts():
+    "Tests in the background may have been told to ignore Ctrl-C; the program has not."
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 def test_interrupted_run_leaves_no_half_file(call, tmp_path):
     "Ctrl-C at several moments: status 130, and what an earlier run wrote is untouched."
     out = tmp_path/'out'
@@ -91,7 +95,7 @@ def test_interrupted_run_leaves_no_half_file(call, tmp_path):
     before = {p.name: p.read_bytes() for p in out.iterdir()}
     stopped = 0
     for wait in (.7, 1.2, 2, 3):
-        p = subprocess.Popen([PROGRAM, 'run', 'digits', '--recipe', 'umap:5+gmm:10', '--out', out, '--no-cache'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=os.environ|{'CLUSTERING_NB_CACHE': str(tmp_path/'cache')})
+        p = subprocess.Popen([PROGRAM, 'run', 'digits', '--recipe', 'umap:5+gmm:10', '--out', out, '--no-cache'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=os.environ|{'CLUSTERING_NB_CACHE': str(tmp_path/'cache')}, preexec_fn=heeds_interrupts)
         time.sleep(wait)
         p.send_signal(signal.SIGINT)
         said = p.communicate(timeout=120)[1]
