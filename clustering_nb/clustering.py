@@ -262,10 +262,17 @@ class DBSCAN(NearestPredict):
     def _cluster(self, x):
         self.eps_ = float(self.eps) if self.eps is not None else max(knee(k_distances(x, self.min_samples)), 1e-12)
         if self.eps_<=0: raise ValueError(f"Expected `eps` above 0, got {self.eps}.")
+        self._check_neighbourhoods(x)
         model = _DBSCAN(eps=self.eps_, min_samples=self.min_samples).fit(x)
         self.core_sample_indices_ = model.core_sample_indices_
         self._cores = NearestNeighbors(n_neighbors=1).fit(x[model.core_sample_indices_]) if len(model.core_sample_indices_) else None
         return model.labels_
+
+    def _check_neighbourhoods(self, x):
+        "All neighbourhoods are kept at once; a sample tells how large they are."
+        some = x[::max(1, len(x)//200)]
+        size = (pairwise_distances(some, x)<=self.eps_).sum(1).mean()
+        check_memory(int(size*len(x)*16), f"DBSCAN with `eps` {self.eps_:.3g} on {len(x):,} points, which then have {size:,.0f} neighbours each,", "Take a smaller `eps`, or `hdbscan`, whose memory grows with n only.")
 
     def predict(self, X):
         "Cluster of the nearest core point if it is within `eps`, else noise: (m,)."
@@ -275,7 +282,7 @@ class DBSCAN(NearestPredict):
         far,at = self._cores.kneighbors(x)
         return np.where(far[:, 0]<=self.eps_, self.labels_[self.core_sample_indices_[at[:, 0]]], -1)
 
-@clusterers.add('dbscan', finds_k=True, paper='Ester, Kriegel, Sander and Xu, KDD 1996')
+@clusterers.add('dbscan', finds_k=True, memory='n·neighbours', paper='Ester, Kriegel, Sander and Xu, KDD 1996')
 def dbscan(eps=None, min_samples=5):
     "Dense groups at one density; leaves out noise"
     return DBSCAN(eps, min_samples)
