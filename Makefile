@@ -48,5 +48,6 @@ dist: ## Build wheel and sdist
 	$(FULL)
 	@$(BIN)/python -m build
 
-clean: ## Remove all that was built, the environment included
-	rm -rf "$(VENV)" _site _proc build dist *.egg-info runs
+clean: ## Remove all that was built, the environment included; runs stay
+	rm -rf _site _proc build dist *.egg-info
+	@if [ -e "$(VENV)/stamp.json" ]; then echo rm -rf "$(VENV)"; rm -rf "$(VENV)"; fi

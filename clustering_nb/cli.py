@@ -58,7 +58,8 @@ def _out_folder(args, recipe):
     "`runs/digits-pca_20-gmm_10-seed0`, or what was asked for."
     if args.out: return Path(args.out)
     safe = lambda s: ''.join(c if c.isalnum() or c in '._-' else '_' for c in s)[:80]
-    return Path('runs')/f"{safe(Path(args.data).stem or 'here')}-{safe(recipe.replace('+', '-'))}-seed{args.seed}"
+    more = ''.join(f'-{k}{getattr(args, k)}' for k in ('n', 'split') if getattr(args, k) is not None)+(f'-size{args.size}' if args.size!=64 else '')
+    return Path('runs')/f"{safe(Path(args.data).resolve().name if os.path.exists(args.data) else args.data)}-{safe(recipe.replace('+', '-'))}{safe(more)}-seed{args.seed}"
 
 def _print_table(scores, labels_known, out):
     "A line per score, with a word on what it means."
@@ -83,8 +84,8 @@ def run_command(
 )->int: # Exit status
     "Cluster, score, draw, write."
     from clustering_nb.core import available_memory, printable
-    from clustering_nb.study import Experiment, default_recipe, parse_recipe, run
-    if args.recipe: parse_recipe(args.recipe) # Mistakes are told before anything is loaded
+    from clustering_nb.study import Experiment, default_recipe, make_recipe, run
+    if args.recipe: make_recipe(args.recipe) # Mistakes are told before anything is loaded
     experiment = Experiment(args.data, args.recipe, args.n, args.seed, args.split, args.size)
     images = experiment.load()
     _say(images.summary() if images.skipped or images.ignored else repr(images))
@@ -105,10 +106,12 @@ def run_command(
 
 def _command(args, recipe):
     "The words that repeat this run."
-    words = ['run', args.data, '--recipe', recipe, '--seed', str(args.seed)]
+    from clustering_nb.core import printable
+    words = ['run', printable(args.data), '--recipe', recipe, '--seed', str(args.seed)]
     for k in ('n', 'split', 'out'):
-        if getattr(args, k) is not None: words += [f'--{k}', str(getattr(args, k))]
+        if getattr(args, k) is not None: words += [f'--{k}', printable(getattr(args, k))]
     if args.size!=64: words += ['--size', str(args.size)]
+    if args.picture!='umap': words += ['--picture', args.picture]
     return words
 
 # %% ../nbs/90_cli.ipynb #2a13f43d
@@ -139,14 +142,15 @@ def save_run(
 
 def _map(result, method, cache=True):
     "Positions of all images, and a sentence on how they came about."
-    from clustering_nb.core import Cache, code_fingerprint, fingerprint
+    from clustering_nb.core import Cache, fingerprint
     from clustering_nb.reduction import picture
+    from clustering_nb.study import CODE
     space = result.base if result.base is not None else result.vectors
-    store,key = Cache(),fingerprint('picture', space, method, result.experiment.seed, code_fingerprint())
+    store,key = Cache(),fingerprint('picture', space, method, result.experiment.seed, CODE)
     known = store.get(key) if cache else None
     xy = known[0]['xy'] if known else picture(space, method, seed=result.experiment.seed)
     if cache and not known: store.put(key, {'xy': xy}, {})
-    return xy,f'{method.upper() if method!="tsne" else "t-SNE"} of the {space.shape[1]}-dimensional vectors. Who is next to whom means something; distances and densities do not.'
+    return xy,f'{method.upper() if method!="tsne" else "t-SNE"} of the {space.shape[1]}-dimensional vectors.'
 
 # %% ../nbs/90_cli.ipynb #2efbc8bd
 def list_command(
@@ -200,7 +204,7 @@ def main(
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (ValueError, OSError, ImportError, MemoryError) as e:
+    except (ValueError, OSError, ImportError, MemoryError, RuntimeError) as e:
         if os.environ.get('CLUSTERING_NB_DEBUG'): traceback.print_exc()
         _say(f"clustering-nb: error: {str(e) or type(e).__name__}")
         return 1

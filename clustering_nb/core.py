@@ -20,10 +20,11 @@ import secrets
 import sys
 import threading
 import time
+import warnings
 import zipfile
-from contextlib import contextmanager
+import zlib
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -45,14 +46,12 @@ def did_you_mean(
 # %% ../nbs/00_core.ipynb #39f0c3e2
 def patch_to(
     cls, # The class to extend
-    cached=False, # Make it a property that is computed once?
+    prop=False, # Make it a property?
 ): # Decorator
-    "Add the decorated function to `cls` as a method."
+    "Add the decorated function to `cls` as a method or property."
     def _add(f):
         f.__qualname__ = f'{cls.__name__}.{f.__name__}'
-        member = cached_property(f) if cached else f
-        if cached: member.__set_name__(cls, f.__name__)
-        setattr(cls, f.__name__, member)
+        setattr(cls, f.__name__, property(f) if prop else f)
         return f.__globals__.get(f.__name__) # The name itself is left as it was
     return _add
 
@@ -155,8 +154,17 @@ class Registry:
         if len(args)>len(known): raise ValueError(f"{self.kind.capitalize()} {name!r} takes at most {len(known)} values, got {args}.")
         twice = [k for k in list(known)[:len(args)] if k in kw]
         if twice: raise ValueError(f"{self.kind.capitalize()} {name!r} got {twice[0]!r} twice: {args[0]!r} and {kw[twice[0]]!r}.")
-        if seed is not None and 'seed' in known: kw.setdefault('seed', seed)
-        return factory(*args, **kw)
+        given = dict(zip(known, args))|kw
+        for k,v in given.items(): self._check_type(name, k, v, known[k])
+        if seed is not None and 'seed' in known: given.setdefault('seed', seed)
+        return factory(**given)
+
+    def _check_type(self, name, parameter, value, default):
+        "A word where a number is due is a mistake; a parameter without a default value to compare with takes numbers."
+        wanted = {bool: (bool,), int: (int,), float: (int, float), str: (str,), type(None): (int, float)}.get(type(default))
+        if wanted is None or value is None or isinstance(value, wanted) and (bool in wanted or not isinstance(value, bool)): return
+        words = ' or '.join({bool: 'true or false', int: 'a whole number', float: 'a number', str: 'a word'}[t] for t in wanted[-1:])
+        raise ValueError(f"{self.kind.capitalize()} {name!r} expects {words} as {parameter!r}, got {value!r}.")
 
 # %% ../nbs/00_core.ipynb #f53d44da
 def cache_folder(
@@ -204,7 +212,7 @@ def plain(
     if isinstance(x, (bool, np.bool_)): return bool(x)
     if isinstance(x, (int, np.integer)): return int(x)
     if isinstance(x, (float, np.floating)): return float(x) if np.isfinite(x) else None
-    return x if x is None or isinstance(x, str) else str(x)
+    return None if x is None else str(x).encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace')
 
 # %% ../nbs/00_core.ipynb #d5f7cdbf
 def printable(
@@ -275,26 +283,31 @@ class Cache:
         try:
             with np.load(path, allow_pickle=False) as z: arrays = {k: z[k] for k in z.files}
             facts = json.loads(str(arrays.pop('_facts')))
-            os.utime(path)
-        except FileNotFoundError: return None
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile): # Damaged: make it anew
-            path.unlink(missing_ok=True)
+        except OSError: return None # Not there, or not readable now
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error): # Damaged: make it anew
+            with suppress(OSError): path.unlink()
             return None
+        with suppress(OSError): os.utime(path)
         return arrays,facts
 
     def put(self, key, arrays, facts):
         "Store `arrays` (a dict) and `facts` (what JSON can hold) under `key`."
         fingerprint(arrays) # Refuses objects
-        with atomic_path(self._path(key)) as tmp, open(tmp, 'wb') as f: np.savez(f, _facts=np.array(json.dumps(plain(facts))), **arrays)
-        self._prune()
+        try:
+            with atomic_path(self._path(key)) as tmp, open(tmp, 'wb') as f: np.savez(f, _facts=np.array(json.dumps(plain(facts))), **arrays)
+            self._prune()
+        except OSError as e: warnings.warn(f"Nothing is kept in the cache {printable(self.folder)}: {e.strerror or e}. CLUSTERING_NB_CACHE names another folder.")
 
     def _prune(self):
         for left in self.folder.glob('.*.part'): # By a process that was killed
-            if time.time()-left.stat().st_mtime>86400: left.unlink(missing_ok=True)
-        files = sorted(self.folder.glob('*.npz'), key=lambda p: p.stat().st_mtime, reverse=True)
+            with suppress(FileNotFoundError): # Another process may tidy up as well
+                if time.time()-left.stat().st_mtime>86400: left.unlink()
+        found = []
+        for p in self.folder.glob('*.npz'):
+            with suppress(FileNotFoundError): found.append((p.stat().st_mtime, p.stat().st_size, p))
         total = 0
-        for i,p in enumerate(files):
-            total += p.stat().st_size
+        for i,(_,size,p) in enumerate(sorted(found, reverse=True)):
+            total += size
             if i and total>self.max_bytes: p.unlink(missing_ok=True)
 
 # %% ../nbs/00_core.ipynb #aeb53edb
@@ -331,9 +344,13 @@ def available_memory()->int: # Bytes
     wish = os.environ.get('CLUSTERING_NB_MEMORY')
     if wish: return int(float(wish)*2**30)
     free = importlib.import_module('psutil').virtual_memory().available
-    for name,used in (('memory.max', 'memory.current'), ('memory/memory.limit_in_bytes', 'memory/memory.usage_in_bytes')):
-        try: free = min(free, int(Path('/sys/fs/cgroup', name).read_text())-int(Path('/sys/fs/cgroup', used).read_text()))
-        except (OSError, ValueError): continue
+    for limit,used,stat,prefix in (('memory.max', 'memory.current', 'memory.stat', ''), ('memory/memory.limit_in_bytes', 'memory/memory.usage_in_bytes', 'memory/memory.stat', 'total_')):
+        top = Path('/sys/fs/cgroup')
+        try:
+            stats = dict(line.split() for line in (top/stat).read_text().splitlines())
+            files = int(stats[f'{prefix}active_file'])+int(stats[f'{prefix}inactive_file']) # Given back when needed
+            free = min(free, int((top/limit).read_text())-int((top/used).read_text())+files)
+        except (OSError, ValueError, KeyError): continue
     return max(free, 0)
 
 def check_memory(

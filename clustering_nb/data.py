@@ -15,6 +15,7 @@ import os
 import stat
 import struct
 import zipfile
+import zlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
@@ -22,7 +23,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from .core import Registry, cache_folder, check_memory, did_you_mean, fingerprint, installed, need, patch_to, printable, progress
+from .core import Registry, cache_folder, check_memory, did_you_mean, installed, need, patch_to, printable, progress
+from .core import fingerprint as _hash
 
 # %% ../nbs/10_data.ipynb #f668ddf2
 MAX_PIXELS = 150_000_000 # Larger images are refused before they are decoded
@@ -37,7 +39,7 @@ def to_rgb(
     "Any mode to RGB: transparent pixels over white, 16 and 32 bits scaled to 8."
     if image.mode in ('I', 'F') or image.mode.startswith('I;16'):
         x = np.nan_to_num(np.asarray(image, dtype=np.float32))
-        top = 255 if image.mode=='F' and x.max(initial=0)>1 else 1 if image.mode=='F' else 65535 if x.max(initial=0)>255 else 255
+        top = 65535 if image.mode!='F' and (image.mode!='I' or x.max(initial=0)>255) else 255 if x.max(initial=0)>1 or image.mode=='I' else 1
         return Image.fromarray(np.clip(x*(255/top), 0, 255).astype(np.uint8)).convert('RGB')
     if image.mode in ('RGBA', 'LA', 'PA', 'RGBa', 'La') or 'transparency' in image.info:
         rgba = image.convert('RGBA')
@@ -155,11 +157,12 @@ _parts = {'train': 'train', 'training': 'train', 'val': 'val', 'valid': 'val', '
 
 def layout(
     names, # Paths of files, `a/b/c.jpg`
+    folders=(), # Paths of all folders: one beside others is a class, not a wrapping
 ): # Part by file (or None), class by file (or None), and the prefix that all have
     "What the folders mean: parts of a split, classes, or nothing."
     paths = [n.split('/') for n in names]
     depth = 0
-    while paths and min(map(len, paths))>depth+1 and len({p[depth] for p in paths})==1: depth += 1
+    while paths and min(map(len, paths))>depth+1 and len({p[depth] for p in paths})==1 and _alone(paths[0][:depth+1], folders): depth += 1
     paths = [p[depth:] for p in paths]
     parts = None
     if paths and all(len(p)>1 and p[0].lower() in _parts for p in paths) and len({p[0] for p in paths})>1:
@@ -167,6 +170,10 @@ def layout(
         paths,depth = [p[1:] for p in paths],depth+1
     classes = [p[0] for p in paths] if paths and all(len(p)>1 for p in paths) else None
     return parts,classes,depth
+
+def _alone(folder, folders):
+    "Has this folder (its parts) no sibling?"
+    return not any(f.split('/')[:-1]==folder[:-1] and f.split('/')!=folder for f in folders)
 
 # %% ../nbs/10_data.ipynb #ed715ff2
 def parallel(
@@ -209,16 +216,28 @@ class LazyPixels:
 
 def _digest(data): return hashlib.sha256(data).hexdigest()[:32]
 
-# %% ../nbs/10_data.ipynb #f2f351f3
+# %% ../nbs/10_data.ipynb #a29c82fa
+def _eight_bits(data):
+    "Pixels of whole numbers as uint8; with negative or huge ones as float32."
+    if data.dtype==np.uint8 or data.dtype.kind=='f': return data
+    if data.dtype.kind=='b': return data.astype(np.uint8)*255
+    if data.min()>=0 and data.max()<=255: return data.astype(np.uint8)
+    return (data/257).round().astype(np.uint8) if data.min()>=0 and data.max()<=65535 else data.astype(np.float32)
+
+def _over_white(data):
+    "Red, green, blue and alpha, (n, h, w, 4), over white."
+    white = 255 if data.dtype==np.uint8 or data.max()>1 else 1
+    alpha = data[..., 3:].astype(np.float32)/white
+    x = data[..., :3]*alpha+white*(1-alpha)
+    return x.round().astype(np.uint8) if data.dtype==np.uint8 else x.astype(data.dtype)
+
 def _check_array(data):
     "Bring an array to (n, h, w), (n, h, w, 3) or (n, d)."
     data = np.asarray(data)
     if data.dtype.kind not in 'uifb': raise ValueError(f"Expected numbers, got an array of {data.dtype}. Was it a list of images of different sizes? Resize them first.")
-    if data.dtype.kind=='b': data = data.astype(np.uint8)
+    if data.ndim>2 and data.size: data = _eight_bits(data)
     if data.ndim==4 and data.shape[3]==1: data = data[..., 0]
-    if data.ndim==4 and data.shape[3]==4:
-        alpha = data[..., 3:].astype(np.float32)/(255 if data.dtype.kind!='f' else 1)
-        data = (data[..., :3]*alpha+(255 if data.dtype.kind!='f' else 1)*(1-alpha)).astype(data.dtype)
+    if data.ndim==4 and data.shape[3]==4: data = _over_white(data)
     if data.ndim not in (2, 3, 4) or data.ndim==4 and data.shape[3]!=3:
         raise ValueError(f"Expected images (n, h, w) or (n, h, w, 3), or vectors (n, d); got shape {data.shape}."
                          + (" Channels come last: use `np.moveaxis(x, 1, -1)`." if data.ndim==4 and data.shape[1] in (1, 3) else ''))
@@ -254,12 +273,14 @@ class Images:
         part='', # Which part of a split this is
         skipped=(), # (name, reason) of what could not be read
         ignored=None, # Number of other files by kind
+        notes=(), # Anything else that a reader of the summary should know
     ):
         self.data = data if isinstance(data, LazyPixels) else _check_array(data)
         self.labels,self.class_names = _check_labels(labels, class_names, len(self.data))
         self.names = np.array([printable(s) for s in names], dtype=object) if names is not None else np.array([str(i) for i in range(len(self.data))], dtype=object)
         if len(self.names)!=len(self.data): raise ValueError(f"Expected {len(self.data)} names, one per image; got {len(self.names)}.")
         self.name,self.part,self.skipped,self.ignored = name,part,list(skipped),dict(ignored or {})
+        self.notes = list(notes)
         self._split = None
 
     def __len__(self): return len(self.data)
@@ -306,12 +327,18 @@ def batches(self,
     for i in range(0, len(self), size): yield slice(i, min(i+size, len(self))),self.pixels(slice(i, i+size))
 
 # %% ../nbs/10_data.ipynb #4d382148
-@patch_to(Images, cached=True)
+@patch_to(Images, prop=True)
 def fingerprint(self):
-    "Changes with any pixel, class, name or their order."
+    "Changes with any pixel, class, name or their order; computed when asked, so it can't be out of date."
     data = self.data
     content = (data.digests, data.size, data.fit) if isinstance(data, LazyPixels) else data
-    return fingerprint(content, self.labels, self.class_names, self.names.tolist())
+    return _hash(content, self.labels, self.class_names, self.names.tolist())
+
+# %% ../nbs/10_data.ipynb #169dcd02
+@patch_to(Images)
+def without_labels(self):
+    "The same images, classes unknown: what methods get that must not see them."
+    return Images(self.data, names=self.names, name=self.name, part=self.part)
 
 # %% ../nbs/10_data.ipynb #835320af
 @patch_to(Images)
@@ -403,7 +430,7 @@ def summary(self)->str: # Several lines of text
         lines += [f"skipped {len(self.skipped)}:"]+[f"  {printable(n)}: {r}" for n,r in self.skipped[:20]]
         if len(self.skipped)>20: lines.append(f"  and {len(self.skipped)-20} more, in `skipped`")
     if self.ignored: lines.append('not looked at: '+', '.join(f'{n} × {k}' for k,n in sorted(self.ignored.items())))
-    return '\n'.join(lines+[f'fingerprint: {self.fingerprint}'])
+    return '\n'.join(lines+self.notes+[f'fingerprint: {self.fingerprint}'])
 
 # %% ../nbs/10_data.ipynb #96556972
 def load_folder(
@@ -419,17 +446,28 @@ def load_folder(
     if not isinstance(size, int) or not 1<=size<=4096: raise ValueError(f"Expected `size` in pixels, 1 to 4096; got {size!r}.")
     files = ZipFiles(path) if Path(path).is_file() else FolderFiles(path)
     if not files.names: raise ValueError(f"No image files in {printable(path)}: {_what_else(files)} Expected files such as .jpg, .png or .webp, in it or in its subfolders.")
-    parts,classes,depth = layout(files.names)
+    parts,classes,depth = layout(files.names, files.folders)
     names = np.array(files.names, dtype=object)
     at = np.arange(len(names))
-    if split is not None: at = at[_part_mask(parts, split, path)]
+    if split is not None:
+        at = at[_part_mask(parts, split, path)]
+        classes = layout(names[at])[1] # Its own: the test part may have none
+    class_of = dict(zip(at, classes)) if classes is not None else {}
+    note = [] if classes is not None else _why_no_classes(names[at], depth)
     good,digests,skipped = _read_all(files, names, at, n, seed, size, fit)
     if not len(good): raise ValueError(f"None of the {len(at)} image files in {printable(path)} can be read. The first: {printable(skipped[0][0])}: {skipped[0][1]}.")
     if n is not None and len(good)<n: raise ValueError(f"Asked for a sample of {n}; {printable(path)} has {len(good)} readable images.")
-    labels = None if classes is None else np.array([printable(classes[i]) for i in good])
+    labels = None if classes is None else np.array([printable(class_of[i]) for i in good])
     if n is None and split is None: skipped += [(f, 'a class without a readable image') for f in _empty(files, depth, names[good], classes)]
     return Images(LazyPixels(files, names[good], digests, size, fit), labels, names=names[good], name=printable(Path(path).stem), part=split or '',
-                  skipped=sorted(files.skipped+skipped), ignored=files.ignored)
+                  skipped=sorted(files.skipped+skipped), ignored=files.ignored, notes=note)
+
+def _why_no_classes(names, depth):
+    "A sentence, where folders might have been meant as classes."
+    deep = [n.count('/')>depth for n in names]
+    if not any(deep) or all(deep): return []
+    top = names[deep.index(False)]
+    return [f"no classes: {len(deep)-sum(deep)} images lie beside the folders, the first is {printable(top)}; move them into a folder of their own to have classes"]
 
 def _what_else(files):
     if files.skipped: return f"{len(files.skipped)} were left out (the first: {printable(files.skipped[0][0])}, {files.skipped[0][1]})."
@@ -483,7 +521,7 @@ def load_arrays(
             if key is None: raise ValueError(f"No array named {', '.join(_array_keys[:-1])} in {printable(path)}; it holds {z.files}. Save it with `np.savez(path, images=…, labels=…)`.")
             return Images(z[key], z[label] if label else None, z['class_names'].tolist() if 'class_names' in z.files else None,
                           z['names'].tolist() if 'names' in z.files else None, name=printable(path.stem))
-    except (OSError, EOFError, zipfile.BadZipFile) as e: raise ValueError(f"{printable(path)} can't be read as an array file: {e}") from e
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as e: raise ValueError(f"{printable(path)} can't be read as an array file: {e}") from e
     except ValueError as e:
         if 'allow_pickle' not in str(e): raise
         raise ValueError(f"{printable(path)} holds Python objects, or is no array file. It is not opened, since unpickling can run anything; save plain arrays of numbers and strings.") from e
@@ -516,7 +554,7 @@ def read_idx(
         shape = struct.unpack(f'>{ndim}I', data[4:4+4*ndim])
         x = np.frombuffer(data, np.uint8, offset=4+4*ndim)
         if zero or kind!=8 or x.size!=np.prod(shape): raise ValueError(f'it says shape {shape} and holds {x.size} bytes')
-    except (OSError, EOFError, ValueError, struct.error) as e: raise ValueError(f"{printable(path)} is no idx file, or was cut off: {e}. Delete it and fetch it again.") from e
+    except (OSError, EOFError, ValueError, struct.error, zlib.error) as e: raise ValueError(f"{printable(path)} is no idx file, or was cut off: {e}. Delete it and fetch it again.") from e
     return x.reshape(shape)
 
 def _idx_in(folder):

@@ -41,7 +41,7 @@ def shrink(
 
 # %% ../nbs/30_embedding.ipynb #f45cbacc
 class Pixels(TransformerMixin, BaseEstimator):
-    "Pixels in a row, from 0 to 1. Plain vectors pass through."
+    "Pixels in a row: 8-bit ones from 0 to 1, floats as they are. Plain vectors pass through."
     def __init__(self,
         size=32, # Longest side in pixels; larger images are shrunk to it; None keeps them
         grey=False, # Brightness only?
@@ -98,5 +98,5 @@ def check_embedder(
     np.testing.assert_allclose(fitted.transform(images[3]), z[3:4], atol=atol, err_msg="An image's vector must not depend on its neighbours.")
     assert clone(embedder).get_params().keys()==embedder.get_params().keys()
     if not labels_used:
-        wrong = images.labels[::-1].copy()
-        np.testing.assert_allclose(clone(embedder).fit(images, wrong).transform(images), z, atol=atol, err_msg="Classes must not be used.")
+        wrong = Images(images.data, images.labels[::-1].copy())
+        np.testing.assert_allclose(clone(embedder).fit(wrong, wrong.labels).transform(wrong), z, atol=atol, err_msg="Classes must not be used.")

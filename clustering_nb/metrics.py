@@ -147,11 +147,12 @@ def stratified_indices(
     labels, # Groups, (n,)
     m, # How many to draw, about
     seed=0, # Of the draw
-    least=10, # From every group that many, or all it has
+    least=10, # From every group that many, or all it has; fewer where groups are so many that `m` would not do
 )->np.ndarray: # Sorted positions
     "Draw from each group in proportion to its size, and from none of them nothing."
     rng = np.random.default_rng(seed)
     groups,counts = np.unique(labels, return_counts=True)
+    least = max(1, min(least, m//len(groups)))
     take = np.minimum(counts, np.maximum(np.round(counts*(m/len(labels))).astype(int), least))
     return np.sort(np.concatenate([rng.choice(np.flatnonzero(labels==g), t, replace=False) for g,t in zip(groups, take)]))
 

@@ -32,21 +32,24 @@ def pip(venv, *words):
     subprocess.run([venv/'bin/python', '-m', 'pip', 'install', '--disable-pip-version-check', '-q', *words], cwd=ROOT, check=True)
 
 def setup(kind, venv):
-    "Make `venv` what `kind` asks for."
+    "Make `venv` what `kind` asks for; nothing is removed but an environment that was made here."
     want,have = wanted(kind, venv),read_stamp(venv)
+    done = have.pop('done', False)
     if have.get('kind')=='full': want['kind'] = 'full' # Has all that the light one has
-    if have==want: return
-    if any(have.get(k)!=want[k] for k in ('python', 'venv')): shutil.rmtree(venv, ignore_errors=True)
-    moved_only = venv.exists() and {**have, 'project': ''}=={**want, 'project': ''}
-    if not venv.exists(): subprocess.run([sys.executable, '-m', 'venv', venv], check=True)
-    (venv/'stamp.json').unlink(missing_ok=True)
+    if done and have==want: return
+    if have and any(have.get(k)!=want[k] for k in ('python', 'venv')): shutil.rmtree(venv)
+    elif venv.exists() and not have and any(venv.iterdir()) and not (venv/'pyvenv.cfg').exists():
+        sys.exit(f"{venv} is a folder with other things in it. Name another one for the environment: make … VENV=NAME")
+    moved_only = done and venv.exists() and {**have, 'project': ''}=={**want, 'project': ''}
+    if not (venv/'bin/python').exists(): subprocess.run([sys.executable, '-m', 'venv', venv], check=True)
+    (venv/'stamp.json').write_text(json.dumps(want)) # Ours, and not done yet
     if moved_only: pip(venv, '--no-deps', '--no-build-isolation', '-e', '.')
     else:
         what,words = KINDS[want['kind']]
         print(f'Installing into {venv.name} {words}', flush=True)
         pip(venv, 'setuptools', 'wheel')
         pip(venv, '--no-build-isolation', '-e', what)
-    (venv/'stamp.json').write_text(json.dumps(want))
+    (venv/'stamp.json').write_text(json.dumps(want|{'done': True}))
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.split('\n')[0])
