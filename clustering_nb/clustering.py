@@ -187,7 +187,7 @@ class Agglomerative(NearestPredict):
         fastcluster = need('fastcluster')
         if self.linkage=='single': self.tree_ = fastcluster.linkage_vector(x.astype(np.float64), 'single')
         else:
-            check_memory(len(x)*(len(x)-1)//2*8, f"{self.linkage.capitalize()} linkage of {len(x):,} points", "Take a sample (`n`), or `ward`, whose memory grows with n only.")
+            check_memory(len(x)*(len(x)-1)//2*10, f"{self.linkage.capitalize()} linkage of {len(x):,} points", "Take a sample (`n`), or `ward`, whose memory grows with n only.")
             self.tree_ = fastcluster.linkage(pdist(x), self.linkage, preserve_input=False)
         return cut_tree(self.tree_, self.n_clusters)
 

@@ -358,6 +358,6 @@ def check_memory(
     what, # What needs it, as the start of a sentence
     instead, # What to do instead
 ):
-    "Raise MemoryError, with both figures and the way out, if `n_bytes` are more than can be had."
-    free = available_memory()
-    if n_bytes>free: raise MemoryError(f"{what} needs about {n_bytes/2**30:.1f} GiB, and {free/2**30:.1f} GiB are free. {instead}")
+    "Raise MemoryError, with both figures and the way out, if `n_bytes` are more than can be had with a tenth to spare."
+    free = int(available_memory()*.9)
+    if n_bytes>free: raise MemoryError(f"{what} needs about {n_bytes/2**30:.1f} GiB, and {free/2**30:.1f} GiB can be had. {instead}")
