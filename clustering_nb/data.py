@@ -603,16 +603,16 @@ def _from_idx(found, split, class_names, name):
     return Images(x, y, class_names, name=name, part=split or '')
 
 @datasets.add('mnist', parts=('train', 'test'), paper='LeCun, Cortes, Burges: The MNIST database of handwritten digits, 1998')
-def mnist(split=None):
+def mnist(split=''):
     "70 000 handwritten digits, 28 × 28, grey"
-    return _from_idx(find_idx('MNIST', 'MNIST', ['MNIST/raw', 'mnist', 'MNIST']), split, [str(i) for i in range(10)], 'mnist')
+    return _from_idx(find_idx('MNIST', 'MNIST', ['MNIST/raw', 'mnist', 'MNIST']), split or None, [str(i) for i in range(10)], 'mnist')
 
 @datasets.add('fashion-mnist', parts=('train', 'test'), paper='Xiao, Rasul, Vollgraf: Fashion-MNIST, arXiv 1708.07747')
-def fashion_mnist(split=None):
+def fashion_mnist(split=''):
     "70 000 pictures of clothes, 28 × 28, grey"
     found = find_idx('Fashion-MNIST', 'FashionMNIST', ['FashionMNIST/raw', 'fashion-mnist', 'FashionMNIST'], ['/usr/share/datasets/fashion-mnist'], 'dataset-fashion-mnist')
     names = ['T-shirt/top', 'Trouser', 'Pullover', 'Dress', 'Coat', 'Sandal', 'Shirt', 'Sneaker', 'Bag', 'Ankle boot']
-    return _from_idx(found, split, names, 'fashion-mnist')
+    return _from_idx(found, split or None, names, 'fashion-mnist')
 
 # %% ../nbs/10_data.ipynb #800f3e1d
 def load(
