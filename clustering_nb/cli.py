@@ -83,7 +83,7 @@ def run_command(
     args, # As parsed by `parser`
 )->int: # Exit status
     "Cluster, score, draw, write."
-    from clustering_nb.core import available_memory, printable
+    from clustering_nb.core import printable
     from clustering_nb.study import Experiment, default_recipe, make_recipe, run
     if args.recipe: make_recipe(args.recipe) # Mistakes are told before anything is loaded
     experiment = Experiment(args.data, args.recipe, args.n, args.seed, args.split, args.size)

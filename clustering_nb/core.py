@@ -26,6 +26,7 @@ import zlib
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from numbers import Integral, Real
 from pathlib import Path
 
 import numpy as np
@@ -161,9 +162,9 @@ class Registry:
 
     def _check_type(self, name, parameter, value, default):
         "A word where a number is due is a mistake; a parameter without a default value to compare with takes numbers."
-        wanted = {bool: (bool,), int: (int,), float: (int, float), str: (str,), type(None): (int, float)}.get(type(default))
-        if wanted is None or value is None or isinstance(value, wanted) and (bool in wanted or not isinstance(value, bool)): return
-        words = ' or '.join({bool: 'true or false', int: 'a whole number', float: 'a number', str: 'a word'}[t] for t in wanted[-1:])
+        kinds = {bool: (bool, 'true or false'), int: (Integral, 'a whole number'), float: (Real, 'a number'), str: (str, 'a word'), type(None): (Real, 'a number')}
+        wanted,words = kinds.get(type(default), (object, ''))
+        if value is None or isinstance(value, wanted) and (wanted in (bool, object) or not isinstance(value, bool)): return
         raise ValueError(f"{self.kind.capitalize()} {name!r} expects {words} as {parameter!r}, got {value!r}.")
 
 # %% ../nbs/00_core.ipynb #f53d44da

@@ -153,7 +153,7 @@ class ZipFiles:
         except Exception as e: raise BadImage(f'damaged in the zip: {printable(e) or type(e).__name__}') from e
 
 # %% ../nbs/10_data.ipynb #5e9370e3
-_parts = {'train': 'train', 'training': 'train', 'val': 'val', 'valid': 'val', 'validation': 'val', 'test': 'test', 'testing': 'test'}
+_part_folders = {'train': 'train', 'training': 'train', 'val': 'val', 'valid': 'val', 'validation': 'val', 'test': 'test', 'testing': 'test'}
 
 def layout(
     names, # Paths of files, `a/b/c.jpg`
@@ -165,8 +165,8 @@ def layout(
     while paths and min(map(len, paths))>depth+1 and len({p[depth] for p in paths})==1 and _alone(paths[0][:depth+1], folders): depth += 1
     paths = [p[depth:] for p in paths]
     parts = None
-    if paths and all(len(p)>1 and p[0].lower() in _parts for p in paths) and len({p[0] for p in paths})>1:
-        parts = [_parts[p[0].lower()] for p in paths]
+    if paths and all(len(p)>1 and p[0].lower() in _part_folders for p in paths) and len({p[0] for p in paths})>1:
+        parts = [_part_folders[p[0].lower()] for p in paths]
         paths,depth = [p[1:] for p in paths],depth+1
     classes = [p[0] for p in paths] if paths and all(len(p)>1 for p in paths) else None
     return parts,classes,depth

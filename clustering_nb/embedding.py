@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from .core import Registry, check_memory
-from .data import Images, LazyPixels, load
+from .data import Images, LazyPixels
 
 # %% ../nbs/30_embedding.ipynb #89e12e8e
 embedders = Registry('embedder')

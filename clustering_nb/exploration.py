@@ -19,7 +19,7 @@ from PIL import Image
 from plotly.graph_objects import Figure
 
 from .core import patch_to, printable, progress
-from .data import Images, LazyPixels
+from .data import LazyPixels
 from .plots import bar_counts, histogram, image_grid, map_figure, pixel_panels, quantile_boxes
 
 # %% ../nbs/11_exploration.ipynb #46e62ad5

@@ -26,7 +26,7 @@ from .core import Cache, code_fingerprint, did_you_mean, fingerprint, need, pars
 from .data import Images, load
 from .embedding import embedders
 from .metrics import noise_rows, score
-from .reduction import picture, reducers
+from .reduction import reducers
 
 # %% ../nbs/60_study.ipynb #a370abe1
 _registries = {'embedder': embedders, 'reducer': reducers, 'clusterer': clusterers}
