@@ -11,11 +11,13 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import sys
 import textwrap
+import threading
 import traceback
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # %% ../nbs/90_cli.ipynb #5b774ac5
@@ -71,6 +73,27 @@ def _print_table(scores, labels_known, out):
         lines = textwrap.wrap(words, max(shutil.get_terminal_size((110, 24)).columns-32, 40))
         print(f'  {k:<18}{shown:>10}  '+('\n'+' '*32).join(lines), file=out)
 
+# %% ../nbs/90_cli.ipynb #dd28d6c7
+_pressed = []
+
+def _remember(signum, frame):
+    _pressed.append(signum)
+    raise KeyboardInterrupt
+
+def _heed():
+    "Raise KeyboardInterrupt if Ctrl-C was pressed and compiled code that was calling back swallowed it."
+    if _pressed: raise KeyboardInterrupt
+
+@contextmanager
+def _interruptible():
+    "Remember Ctrl-C, where it would have interrupted anyway."
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    _pressed.clear()
+    if ours: signal.signal(signal.SIGINT, _remember)
+    try: yield
+    finally:
+        if ours: signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # %% ../nbs/90_cli.ipynb #6b66bcfc
 def _print_noise_rows(rows, out):
     "The scores against classes under the two other noise policies."
@@ -94,6 +117,7 @@ def run_command(
     folder = _out_folder(args, recipe)
     if folder.exists() and not folder.is_dir(): raise ValueError(f"{printable(folder)} is a file; --out needs a folder. Choose another one.")
     result = run(Experiment(args.data, recipe, args.n, args.seed, args.split, args.size), images, cache=not args.no_cache)
+    _heed()
     report = save_run(folder, images, result, args.picture, 'clustering-nb '+shlex.join(_command(args, recipe)), cache=not args.no_cache)
     row = result.row()
     out = sys.stderr if args.json else sys.stdout
@@ -138,6 +162,7 @@ def save_run(
         write_report(aside/'report.html', images, result.labels, xy, strength=result.strength, vectors=result.vectors, scores=plain(result.scores), score_words=score_words, title=f'{images.name}: clusters', recipe=recipe,
                      seed=e.seed, command=command, code=code, seconds=sum(result.seconds.values()), peak_memory_mb=result.peak_memory/2**20, facts=facts, map_note=note)
         bar.update()
+        _heed()
     return Path(folder)/'report.html'
 
 def _map(result, method, cache=True):
@@ -183,6 +208,11 @@ def _notes():
         warnings.showwarning = _note
         yield
 
+def _leave(status):
+    "End the process at once: threads of compiled code that were interrupted may crash while Python tidies up."
+    with suppress(OSError): sys.stdout.flush()
+    os._exit(status)
+
 def main(
     argv=None, # Words after the name of the program; those of the process by default
 )->int: # Exit status: 0, or 1 for an error, 2 for wrong usage, 130 for Ctrl-C
@@ -197,10 +227,10 @@ def main(
         p.print_help(sys.stderr)
         return 2
     try:
-        with _notes(): return {'run': run_command, 'list': list_command}[args.command](args)
+        with _notes(), _interruptible(): return {'run': run_command, 'list': list_command}[args.command](args)
     except KeyboardInterrupt:
         _say('\nInterrupted. Finished steps are kept in the cache; no half-written file was left.')
-        return 130
+        return 130 if argv is not None else _leave(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
