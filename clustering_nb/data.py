@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['MAX_PIXELS', 'MAX_BYTES', 'datasets', 'BadImage', 'to_rgb', 'resize', 'decode', 'FolderFiles', 'ZipFiles', 'layout',
-           'parallel', 'LazyPixels', 'Images', 'as_uint8', 'load_folder', 'load_arrays', 'digits', 'iris', 'read_idx',
-           'find_idx', 'mnist', 'fashion_mnist', 'load']
+           'parallel', 'LazyPixels', 'Images', 'as_images', 'as_uint8', 'load_folder', 'load_arrays', 'digits', 'iris',
+           'read_idx', 'find_idx', 'mnist', 'fashion_mnist', 'load']
 
 # %% ../nbs/10_data.ipynb #ca1498bd
 import gzip
@@ -299,6 +299,15 @@ class Images:
         data = self.data.take(at) if isinstance(self.data, LazyPixels) else self.data[at]
         kw = dict(class_names=self.class_names, name=self.name, part=self.part)|kw
         return Images(data, None if self.labels is None else self.labels[at], names=self.names[at], **kw)
+
+# %% ../nbs/10_data.ipynb #afb4775c
+def as_images(
+    X, # `Images`, or an array (n, h, w), (n, h, w, 3) or (n, d)
+)->Images: # The same, checked
+    "What embedders accept: images, or an array of them."
+    if isinstance(X, Images): return X
+    if isinstance(X, (str, bytes)): raise ValueError(f"Expected images, got the text {X!r}. Load them first: `load({X!r})`.")
+    return Images(X)
 
 # %% ../nbs/10_data.ipynb #de0036b6
 def as_uint8(
@@ -607,7 +616,7 @@ def mnist(split=''):
     "70 000 handwritten digits, 28 × 28, grey"
     return _from_idx(find_idx('MNIST', 'MNIST', ['MNIST/raw', 'mnist', 'MNIST']), split or None, [str(i) for i in range(10)], 'mnist')
 
-@datasets.add('fashion-mnist', parts=('train', 'test'), paper='Xiao, Rasul, Vollgraf: Fashion-MNIST, arXiv 1708.07747')
+@datasets.add('fashion-mnist', parts=('train', 'test'), views='clothes', paper='Xiao, Rasul, Vollgraf: Fashion-MNIST, arXiv 1708.07747')
 def fashion_mnist(split=''):
     "70 000 pictures of clothes, 28 × 28, grey"
     found = find_idx('Fashion-MNIST', 'FashionMNIST', ['FashionMNIST/raw', 'fashion-mnist', 'FashionMNIST'], ['/usr/share/datasets/fashion-mnist'], 'dataset-fashion-mnist')
