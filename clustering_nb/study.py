@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['CODE', 'Stage', 'parse_recipe', 'make_recipe', 'default_recipe', 'recipe_tag', 'PeakMemory', 'Experiment', 'Result',
-           'run', 'staged', 'write_assignments', 'write_files']
+           'run', 'grid', 'mean_std', 'staged', 'write_assignments', 'write_files']
 
 # %% ../nbs/60_study.ipynb #bad09549
 import csv
@@ -22,7 +22,7 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline
 
 from .clustering import clusterers, membership_strength
-from .core import Cache, code_fingerprint, did_you_mean, fingerprint, need, parse_value, plain, printable, progress, versions, write_json
+from .core import Cache, code_fingerprint, did_you_mean, fingerprint, need, parse_value, plain, printable, progress, versions, write_json, write_text
 from .data import Images, load
 from .embedding import embedders
 from .metrics import noise_rows, score
@@ -259,6 +259,51 @@ def _cluster(data, stages, step, vectors, seed, cache):
     seconds = time.perf_counter()-t
     if key: cache.put(key, {'labels': labels, 'strength': strength}, {'seconds': seconds})
     return labels,strength,seconds,False
+
+# %% ../nbs/60_study.ipynb #808fa74e
+def grid(
+    data, # Name or path, as for `load`, or `Images`
+    recipes, # Several recipes
+    seeds=range(5), # Of sample and every step
+    path=None, # CSV to continue and to write; None keeps rows in memory only
+    n=None, # Only so many images
+    split=None, # Only this part of the data
+    size=64, # Side of the squares that photos are decoded to
+    cache=True, # As for `run`
+): # DataFrame, a row per recipe and seed
+    "Run every recipe with every seed."
+    pd = need('pandas')
+    path = None if path is None else Path(path)
+    known = pd.read_csv(path) if path is not None and path.exists() else pd.DataFrame()
+    jobs = [(str(r), int(s)) for s in seeds for r in recipes]
+    for r,_ in jobs: make_recipe(r) # Mistakes are told before anything runs
+    name,loaded = (data.name, data) if isinstance(data, Images) else (str(data), None)
+    found = []
+    for r,s in progress(jobs, 'experiments', unit='row'):
+        e = Experiment(name, r, n, s, split, size)
+        if loaded is None or n is not None: images = e.load() if not isinstance(data, Images) else data.sample(n, s) if n is not None else data
+        else: images = loaded
+        if n is None: loaded = images
+        key = fingerprint('row', images.fingerprint, r, s, CODE)
+        old = known[known.key==key] if len(known) else known
+        if not len(old):
+            row = {**run(e, images, cache=cache).row(), 'n': len(images), 'split': split or '', 'key': key}
+            if len(known): known = known[~((known.data==row['data'])&(known.recipe==row['recipe'])&(known.seed==s)&(known.n==row['n'])&(known.split.fillna('')==row['split']))] # Of other code or data
+            known = pd.concat([known, pd.DataFrame([row])], ignore_index=True)
+            if path is not None: write_text(path, known.sort_values(['data', 'recipe', 'seed'], kind='stable').to_csv(index=False, lineterminator='\n'))
+        found.append(key)
+    return known.set_index('key').loc[found].reset_index()
+
+def mean_std(
+    rows, # As from `grid`
+    by=('recipe',), # Columns that tell groups apart
+    scores=('acc', 'nmi', 'ari', 'ami'), # Columns to summarise
+): # DataFrame, a row per group: `mean` and `std` of each score, and `runs`
+    "Mean and sample standard deviation over seeds."
+    groups = rows.groupby(list(by), sort=False)
+    table = groups[list(scores)].agg(['mean', 'std'])
+    table['runs'] = groups.size()
+    return table
 
 # %% ../nbs/60_study.ipynb #4cae232b
 @contextmanager
