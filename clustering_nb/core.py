@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['did_you_mean', 'patch_to', 'installed', 'need', 'Entry', 'Registry', 'cache_folder', 'atomic_path', 'write_text',
-           'write_json', 'plain', 'printable', 'fingerprint', 'versions', 'code_fingerprint', 'Cache', 'parse_value',
-           'progress_shown', 'progress', 'available_memory', 'check_memory']
+           'write_json', 'plain', 'printable', 'fingerprint', 'versions', 'code_fingerprint', 'prune', 'Cache',
+           'parse_value', 'progress_shown', 'progress', 'available_memory', 'check_memory']
 
 # %% ../nbs/00_core.ipynb #7f25780f
 import ast
@@ -268,6 +268,24 @@ def code_fingerprint()->str: # 32 hex digits
     sources = sorted(p for p in package.rglob('*.py') if p.name not in _showing)
     return fingerprint([(p.name, p.read_bytes()) for p in sources], versions())
 
+# %% ../nbs/00_core.ipynb #b2cee07e
+def prune(
+    folder, # A folder of a cache
+    pattern, # Which files, e.g. `'*.npz'`
+    max_bytes, # How large they may be together
+):
+    "Remove the least recently used files above a size, and what processes that were killed left behind."
+    for left in folder.glob('.*.part'):
+        with suppress(FileNotFoundError): # Another process may tidy up as well
+            if time.time()-left.stat().st_mtime>86400: left.unlink()
+    found = []
+    for p in folder.glob(pattern):
+        with suppress(FileNotFoundError): found.append((p.stat().st_mtime, p.stat().st_size, p))
+    total = 0
+    for i,(_,size,p) in enumerate(sorted(found, reverse=True)):
+        total += size
+        if i and total>max_bytes: p.unlink(missing_ok=True)
+
 # %% ../nbs/00_core.ipynb #6fe671e0
 class Cache:
     "Arrays and facts on disk, found by the fingerprint of what they were made from."
@@ -296,20 +314,8 @@ class Cache:
         fingerprint(arrays) # Refuses objects
         try:
             with atomic_path(self._path(key)) as tmp, open(tmp, 'wb') as f: np.savez(f, _facts=np.array(json.dumps(plain(facts))), **arrays)
-            self._prune()
+            prune(self.folder, '*.npz', self.max_bytes)
         except OSError as e: warnings.warn(f"Nothing is kept in the cache {printable(self.folder)}: {e.strerror or e}. CLUSTERING_NB_CACHE names another folder.")
-
-    def _prune(self):
-        for left in self.folder.glob('.*.part'): # By a process that was killed
-            with suppress(FileNotFoundError): # Another process may tidy up as well
-                if time.time()-left.stat().st_mtime>86400: left.unlink()
-        found = []
-        for p in self.folder.glob('*.npz'):
-            with suppress(FileNotFoundError): found.append((p.stat().st_mtime, p.stat().st_size, p))
-        total = 0
-        for i,(_,size,p) in enumerate(sorted(found, reverse=True)):
-            total += size
-            if i and total>self.max_bytes: p.unlink(missing_ok=True)
 
 # %% ../nbs/00_core.ipynb #aeb53edb
 def parse_value(

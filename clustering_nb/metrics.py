@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['noise_policies', 'score_words', 'external_scores', 'internal_scores', 'check_clusters', 'check_labels',
            'assign_noise', 'treat_noise', 'match_clusters', 'clustering_accuracy', 'majority_classes',
-           'majority_vote_score', 'contingency', 'purity', 'stratified_indices', 'silhouette', 'score', 'noise_rows']
+           'majority_vote_score', 'contingency', 'purity', 'stratified_indices', 'silhouette', 'agreement', 'score',
+           'noise_rows']
 
 # %% ../nbs/20_metrics.ipynb #053c8f6f
 import numpy as np
@@ -171,6 +172,18 @@ def silhouette(
     if len(clusters)>=len(at): return float('nan')
     s = silhouette_samples(vectors[at], y[at])
     return float(sum(n*s[y[at]==c].mean() for c,n in zip(clusters, counts))/len(y))
+
+# %% ../nbs/20_metrics.ipynb #bea2460e
+def agreement(
+    labelings, # Several label vectors of the same images, each (n,); negative means noise, counted as a group of its own
+)->np.ndarray: # (len(labelings),)
+    "Mean adjusted Rand index of each labeling with all others (Hubert and Arabie 1985)."
+    found = [check_clusters(l) for l in labelings]
+    if len(found)<2: raise ValueError(f"Expected at least two labelings to compare, got {len(found)}. Run more seeds.")
+    if len({len(l) for l in found})>1: raise ValueError(f"Expected labelings of the same images, got {[len(l) for l in found]} labels.")
+    pairs = np.array([[1. if i==j else adjusted_rand_score(a, b) if i<j else 0. for j,b in enumerate(found)] for i,a in enumerate(found)])
+    pairs = np.triu(pairs, 1)
+    return (pairs+pairs.T).sum(1)/(len(found)-1)
 
 # %% ../nbs/20_metrics.ipynb #85521b9f
 score_words = {

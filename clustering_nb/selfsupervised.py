@@ -103,7 +103,7 @@ class _Net(nn.Module):
         for level in range(max(3, int(math.log2(max(min(side)/3, 1))))):
             o = width*2**min(level, 3)
             halve = min(sides)//2>=3
-            layers += [nn.Conv2d(i, o, 3, padding=1, bias=False), nn.BatchNorm2d(o), nn.ReLU(), *([nn.MaxPool2d(2)] if halve else [])]
+            layers += [nn.Conv2d(i, o, 3, padding=1, bias=False), *([nn.MaxPool2d(2)] if halve else []), nn.BatchNorm2d(o), nn.ReLU()]
             i,sides = o,[s//2 for s in sides] if halve else sides
         self.encoder = nn.Sequential(*layers, nn.Flatten(), nn.Linear(i*sides[0]*sides[1], dimensions)).to(memory_format=torch.channels_last)
         self.head = nn.Sequential(nn.BatchNorm1d(dimensions), nn.ReLU(), nn.Linear(dimensions, projection), nn.ReLU(), nn.Linear(projection, projection))
@@ -146,6 +146,7 @@ class ContrastiveEncoder(NetworkEmbedder):
         temperature=.5, # Of the `simclr` loss
         width=32, # Filters of the first convolution; doubled at each level, up to eightfold
         projection=None, # Width of the projection; None for 128, or 512 for `vicreg`
+        unit=True, # Vectors of length 1? The losses compare directions, so lengths mean little
         lr=1e-3, # Learning rate of Adam
         precision='auto', # bfloat16 for training where the hardware has it; vectors are always computed in float32
         keep_at=(), # Numbers of batches after which a copy is kept, for `at_step`
@@ -153,7 +154,7 @@ class ContrastiveEncoder(NetworkEmbedder):
         checkpoint=None, # File; None for one in the user's cache folder, False for none
     ):
         self.dimensions,self.loss,self.steps,self.views,self.batch_size,self.temperature,self.width = dimensions,loss,steps,views,batch_size,temperature,width
-        self.projection,self.lr,self.precision,self.keep_at,self.random_state,self.checkpoint = projection,lr,precision,keep_at,random_state,checkpoint
+        self.projection,self.unit,self.lr,self.precision,self.keep_at,self.random_state,self.checkpoint = projection,unit,lr,precision,keep_at,random_state,checkpoint
 
     @property
     def loss_unit_(self): return {'simclr': 'nats per view, mean over the batch', 'vicreg': 'weighted sum of its three terms'}[self.loss]
@@ -178,7 +179,7 @@ class ContrastiveEncoder(NetworkEmbedder):
         with torch.autocast(x.device.type, enabled=False): a,b = net.head(h.float()).chunk(2)
         return {'loss': nt_xent(a, b, self.temperature) if self.loss=='simclr' else vicreg_loss(a, b)}
 
-    def _vectors(self, x): return self.net_(x)
+    def _vectors(self, x): return F.normalize(self.net_(x), dim=1) if self.unit else self.net_(x)
 
 _losses = ('simclr', 'vicreg')
 

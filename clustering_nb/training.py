@@ -7,10 +7,11 @@ __all__ = ['torch', 'safetensors', 'CHECKPOINT_SECONDS', 'CODE', 'best_device', 
            'pixel_tensor', 'as_floats', 'write_weights', 'read_weights', 'put_weights', 'epoch_order',
            'check_batch_size', 'held_back', 'train', 'NetworkEmbedder', 'load_network']
 
-# %% ../nbs/25_training.ipynb #f9c3eae1
+# %% ../nbs/25_training.ipynb #570c03fb
 import json
 import math
 import time
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from .core import atomic_path, cache_folder, check_memory, code_fingerprint, did_you_mean, fingerprint, need, patch_to, plain, printable, progress
+from .core import atomic_path, cache_folder, check_memory, code_fingerprint, did_you_mean, fingerprint, need, patch_to, plain, printable, progress, prune
 from .data import as_images
 
 torch = need('torch', 'torch')
@@ -94,7 +95,7 @@ def read_weights(
     "Read tensors and facts; nothing in the file is executed."
     try:
         with need('safetensors', 'torch').safe_open(path, framework='pt') as f:
-            facts,tensors = (f.metadata() or {}).get('clustering_nb'),{k: f.get_tensor(k) for k in f.keys()}
+            facts,tensors = (f.metadata() or {}).get('clustering_nb'),{k: f.get_tensor(k).clone() for k in f.keys()} # Not a view of the file, which may change
     except FileNotFoundError: raise
     except Exception as e: raise ValueError(f"{printable(path)} is no safetensors file, or was cut off: {e}. Save the network again.") from e # The library raises errors of several kinds
     if facts is None: raise ValueError(f"{printable(path)} holds {len(tensors)} arrays that clustering_nb has not written: it does not say what network they belong to. Expected a file from `save`.")
@@ -177,7 +178,11 @@ class _State:
         self.best,self.best_value = part('best.'),float.fromhex(facts['best_value'])
         for k,v in part('kept.').items(): self.kept.setdefault(int(k.split('.')[0]), {})[k.split('.', 1)[1]] = v
         state = {}
-        for k,v in part('optimizer.').items(): state.setdefault(int(k.split('.')[0]), {})[k.split('.', 1)[1]] = v
+        params = [p for g in self.optimizer.param_groups for p in g['params']]
+        for k,v in part('optimizer.').items():
+            i,name = int(k.split('.')[0]),k.split('.', 1)[1]
+            like = params[i].detach()
+            state.setdefault(i, {})[name] = torch.empty_like(like).copy_(v) if v.shape==like.shape else v # In the memory order of the weights, else sums round differently
         self.optimizer.load_state_dict({'state': state, 'param_groups': self.optimizer.state_dict()['param_groups']})
         self.round,self.history,self.waited = facts['round'],facts['history'],facts['waited']
         torch.set_rng_state(tensors['rng.cpu'])
@@ -304,11 +309,15 @@ class NetworkEmbedder(TransformerMixin, BaseEstimator):
         x = pixel_tensor(images)
         self.shape_,self.seed_ = images.shape[1:],int_seed(self.random_state)
         targets = self._targets(images, y)
+        params = {k: v for k,v in self.get_params().items() if k not in ('keep_at', 'checkpoint')} # These two change nothing
+        key = fingerprint(type(self).__name__, plain(params), self.seed_, x.numpy(), *(t.numpy() for t in targets), images.class_names if self.labels_used else None, CODE)
+        if self._recall(key): return self
         with seeded(self.seed_): self.net_ = self._network()
-        key = fingerprint(type(self).__name__, plain(self.get_params()), self.seed_, x.numpy(), *(t.numpy() for t in targets), CODE)
+        begun = time.monotonic()
         history,self.kept_ = train(self.net_, self._loss, (x, *targets), self.seed_, checkpoint=self._checkpoint(key), key=key, desc=f'training {type(self).__name__}', **self._plan())
         self.loss_history_ = need('pandas').DataFrame(history)
         self._finish(images, targets)
+        if time.monotonic()-begun>CHECKPOINT_SECONDS: self._remember(key)
         return self
 
     def _checkpoint(self, key):
@@ -346,9 +355,30 @@ def transform(self, X):
     "(n, d) float32."
     return self._batches(self._vectors, self._check_new(X))
 
-# %% ../nbs/25_training.ipynb #ca4a3cf8
+# %% ../nbs/25_training.ipynb #dd784e0c
 _homes = {'ContrastiveEncoder': 'clustering_nb.selfsupervised', 'Autoencoder': 'clustering_nb.autoencoders', 'ConvAutoencoder': 'clustering_nb.autoencoders',
           'SemiSupervisedAutoencoder': 'clustering_nb.autoencoders', 'VAE': 'clustering_nb.autoencoders', 'ConditionalVAE': 'clustering_nb.autoencoders'}
+
+@patch_to(NetworkEmbedder)
+def _remember(self, key):
+    "Keep the trained network for the next `fit` on the same images."
+    if self.checkpoint is not None: return
+    folder = cache_folder('networks')
+    try:
+        self.save(folder/f'{key}.safetensors')
+        prune(folder, '*.safetensors', 1<<30)
+    except OSError as e: warnings.warn(f"The trained network is not kept in {printable(folder)}: {e.strerror or e}. CLUSTERING_NB_CACHE names another folder.")
+
+@patch_to(NetworkEmbedder)
+def _recall(self, key):
+    "Take a network that was trained before; True if there was one."
+    path = cache_folder('networks')/f'{key}.safetensors'
+    if self.checkpoint is not None or not path.exists(): return False
+    try: known = load_network(path)
+    except (ValueError, OSError): return False # Damaged or gone: train it again
+    if not set(getattr(self, 'keep_at', ()))<=set(known.kept_): return False
+    self.__dict__ |= {k: v for k,v in known.__dict__.items() if k.endswith('_')}
+    return True
 
 @patch_to(NetworkEmbedder)
 def save(self,
@@ -358,7 +388,8 @@ def save(self,
     check_is_fitted(self, 'net_')
     facts = {'kind': type(self).__name__, 'params': {k: v for k,v in self.get_params().items() if k!='checkpoint'}, 'shape': self.shape_, 'seed': self.seed_, 'history': self.loss_history_.to_dict('records'),
              'facts': {k: getattr(self, k) for k in self._facts}}
-    return write_weights(path, {f'net.{k}': v for k,v in self.net_.state_dict().items()}|{f'array.{k}': torch.from_numpy(getattr(self, k)) for k in self._arrays}, facts)
+    kept = {f'kept.{step}.{k}': v for step,weights in self.kept_.items() for k,v in weights.items()}
+    return write_weights(path, kept|{f'net.{k}': v for k,v in self.net_.state_dict().items()}|{f'array.{k}': torch.from_numpy(getattr(self, k)) for k in self._arrays}, facts)
 
 def load_network(
     path, # As written by `save`
@@ -377,4 +408,6 @@ def load_network(
     put_weights(self.net_, {k[4:]: v for k,v in tensors.items() if k.startswith('net.')}, path)
     self.net_.to(best_device()).eval()
     self.loss_history_,self.kept_ = need('pandas').DataFrame(facts['history']),{}
+    for k,v in tensors.items():
+        if k.startswith('kept.'): self.kept_.setdefault(int(k.split('.')[1]), {})[k.split('.', 2)[2]] = v
     return self
