@@ -7,7 +7,7 @@ FULL   := @$(PYTHON) tools/environment.py full --venv "$(VENV)"
 # Code compiled by numba is kept, so that it is compiled once and not once a process
 export NUMBA_CACHE_DIR ?= $(abspath $(VENV))/numba
 
-.PHONY: help demo test notebooks pytest export execute site bench dist clean
+.PHONY: help demo test notebooks pytest export execute studies site bench dist clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ export: ## Write clustering_nb/ from the notebooks, and clean them
 execute: ## Run the library notebooks and store their outputs
 	$(FULL)
 	@$(BIN)/python tools/execute.py nbs/*.ipynb
+
+studies: ## Run the studies in full and store their outputs (hours; an interrupted one goes on where it was)
+	$(FULL)
+	@CLUSTERING_NB_FULL=1 $(BIN)/python tools/execute.py --timeout 21600 $(or $(ONLY),$(wildcard nbs/studies/*.ipynb))
 
 site: ## Render the website into _site/
 	$(FULL)

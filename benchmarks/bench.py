@@ -1,6 +1,6 @@
 """Time and memory of the plain way against ours: same data, same machine, one go. `make bench`
 
-    python benchmarks/bench.py [--n 70000] [--sweep 20000] [--only ward,pca,kmeans,hdbscan,umap] [--runs 1]
+    python benchmarks/bench.py [--n 70000] [--sweep 20000] [--only ward,pca,kmeans,hdbscan,umap,train] [--runs 1]
 
 Every measurement is a process of its own. It loads its input, warms up compiled code on a few rows, and only then starts the
 clock and notes its size; memory is what is added to that size at the peak. *Plain* is what somebody would write with
@@ -84,7 +84,52 @@ def umap_ours(x):
     print(json.dumps({'made': made}), file=sys.stderr)
     return found
 
-JOBS = {'ward plain': ward_plain, 'ward ours': ward_ours, 'ward micro-clusters': ward_micro,
+EPOCHS = 2
+
+def loader(x):
+    "What tutorials do: a Dataset of single images as torchvision's MNIST is, put together to batches by a DataLoader."
+    from PIL import Image
+    from clustering_nb.core import need
+    torch,to_tensor = need('torch', 'torch'),need('torchvision.transforms', 'torch').ToTensor()
+    class Single(torch.utils.data.Dataset):
+        def __len__(self): return len(x)
+        def __getitem__(self, i): return to_tensor(Image.fromarray(x[i].reshape(28, 28))),0
+    return torch.utils.data.DataLoader(Single(), batch_size=256, shuffle=True)
+
+def batches_plain(x):
+    for _ in range(EPOCHS):
+        for batch,_ in loader(x): batch.sum()
+    return x[:1]
+
+def batches_ours(x):
+    from clustering_nb.data import Images
+    from clustering_nb.training import as_floats, epoch_order, pixel_tensor, torch
+    pixels = pixel_tensor(Images(x.reshape(-1, 28, 28)))
+    for epoch in range(EPOCHS):
+        for at in epoch_order(len(pixels), 0, epoch).split(256): as_floats(pixels[at], torch.device('cpu')).sum()
+    return x[:1]
+
+def train_plain(x):
+    from clustering_nb.core import need
+    torch = need('torch', 'torch')
+    nn = torch.nn
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 32), nn.Linear(32, 512), nn.ReLU(), nn.Linear(512, 784), nn.Sigmoid())
+    optimizer = torch.optim.Adam(net.parameters(), 1e-3)
+    for _ in range(EPOCHS):
+        for batch,_ in loader(x):
+            loss = nn.functional.mse_loss(net(batch), batch.flatten(1))
+            optimizer.zero_grad(); loss.backward(); optimizer.step()
+    with torch.no_grad(): return net(torch.from_numpy(x[:5000]).float().div(255).reshape(-1, 1, 28, 28)).numpy()
+
+def train_ours(x):
+    from clustering_nb.autoencoders import Autoencoder
+    from clustering_nb.data import Images
+    images = Images(x.reshape(-1, 28, 28))
+    return Autoencoder(32, (512,), epochs=EPOCHS, validation=0, batch_size=min(256, len(x)), precision='auto', checkpoint=False).fit(images).reconstruct(images[:5000]).reshape(-1, 784)
+
+JOBS = {'batches plain': batches_plain, 'batches ours': batches_ours, 'train plain': train_plain, 'train ours': train_ours,
+        'ward plain': ward_plain, 'ward ours': ward_ours, 'ward micro-clusters': ward_micro,
         'pca full': pca_full, 'pca randomized': pca_randomized, 'pca default': pca_default, 'pca ours': pca_ours,
         'kmeans plain': kmeans_plain, 'kmeans pca:80 first': kmeans_recipe('pixels+pca:80+kmeans:10'), 'kmeans minibatch': kmeans_recipe('pixels+minibatch_kmeans:10'),
         'hdbscan plain': hdbscan_plain, 'hdbscan ours': hdbscan_ours, 'umap plain': umap_plain, 'umap ours': umap_ours}
@@ -169,6 +214,11 @@ def main(args):
         if 'umap' in only: bench.group(f'UMAP sweep over {SWEEP} dimensions', x[:args.sweep], ['umap plain', 'umap ours'], 'umap plain', lambda z: 'k-means ARI '+' '.join(sweep_quality(z, y)))
         if 'hdbscan' in only: bench.group('HDBSCAN', ten, ['hdbscan plain', 'hdbscan ours'], 'hdbscan plain', lambda l: f'{len(set(l.tolist())-{-1})} clusters, {np.mean(l>=0):.0%} covered')
         if 'pca' in only: bench.group('PCA to 80', pixels, ['pca full', 'pca randomized', 'pca default', 'pca ours'], 'pca full', lambda z: f'variance kept {z.var(0).sum()/(pixels/255).var(0).sum():.5f}')
+        if 'train' in only:
+            bench.group('Batches of 256', pixels, ['batches plain', 'batches ours'], 'batches plain', lambda _: '')
+            bench.group('Train an autoencoder', pixels, ['train plain', 'train ours'], 'train plain', lambda again: f'squared error {((again-pixels[:len(again)]/255)**2).mean():.4f}')
+            for row in bench.rows:
+                if row['job'].split()[0] in ('batches', 'train') and 'seconds' in row: row['note'] = f"{EPOCHS*len(pixels)/row['seconds']:.0f} images a second"
         if 'kmeans' in only: bench.group('kmeans', pixels, ['kmeans plain', 'kmeans pca:80 first', 'kmeans minibatch'], 'kmeans plain', lambda l: f'{ari(l)}, inertia {inertia(pixels, l):.0f}')
         if 'ward' in only:
             m = min(20_000, len(ten))
@@ -195,9 +245,13 @@ def inertia(pixels, labels):
 def write(rows, name, versions):
     "Print the table, and keep it in results/bench.csv."
     from clustering_nb.core import write_text
-    table = pd.DataFrame(rows).assign(data=name, **{k: versions[k] for k in ('python', 'numpy', 'scikit-learn', 'umap-learn', 'hdbscan', 'fastcluster') if k in versions})
+    table = pd.DataFrame(rows).assign(data=name, **{k: versions[k] for k in ('python', 'numpy', 'scikit-learn', 'umap-learn', 'hdbscan', 'fastcluster', 'torch') if k in versions})
     table = table[[c for c in ('data', 'job', 'input', 'seconds', 'added_mb', 'times_faster', 'share_of_memory', 'quality', 'note', 'error') if c in table]+[c for c in versions if c in table]].round(3)
-    write_text(ROOT/'results/bench.csv', table.to_csv(index=False))
+    path = ROOT/'results/bench.csv'
+    if path.exists(): # Rows of jobs that did not run this time stay
+        old = pd.read_csv(path)
+        table = pd.concat([old[~old.job.isin(table.job)], table], ignore_index=True)
+    write_text(path, table.to_csv(index=False))
     print(table.iloc[:, 1:8].to_string(index=False))
 
 if __name__=='__main__':
@@ -206,6 +260,6 @@ if __name__=='__main__':
         p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
         p.add_argument('--n', type=int, default=70_000, help="images")
         p.add_argument('--sweep', type=int, default=20_000, help="images in the UMAP sweep")
-        p.add_argument('--only', default='ward,pca,kmeans,hdbscan,umap', help="which groups, joined by commas")
+        p.add_argument('--only', default='ward,pca,kmeans,hdbscan,umap,train', help="which groups, joined by commas")
         p.add_argument('--runs', type=int, default=1, help="runs of each job; the quickest counts")
         main(p.parse_args())

@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from .core import check_memory, did_you_mean, need, patch_to, progress
-from .data import as_images
+from .data import Images, as_images
 from .training import NetworkEmbedder, int_seed, seeded
 
 torch = need('torch', 'torch')
@@ -29,8 +29,8 @@ def sizes(
 )->tuple: # Of numbers
     "Sizes of layers, as a recipe can write them."
     words = value.split('-') if isinstance(value, str) else value if isinstance(value, (list, tuple)) else [value]
-    try: found = tuple(int(w) for w in words)
-    except (TypeError, ValueError): found = ()
+    found = tuple(int(w) for w in words if isinstance(w, (int, np.integer)) and not isinstance(w, bool) or isinstance(w, str) and w.strip().isdigit())
+    if len(found)<len(words): found = ()
     if not found or min(found)<1: raise ValueError(f"Expected `{name}` as a size or several from the image inwards, such as 512 or '500-500-2000'; got {value!r}.")
     return found
 
@@ -48,7 +48,9 @@ class _DenseDecoder(nn.Sequential):
         self.shape = shape
     def forward(self, z): return super().forward(z).unflatten(1, self.shape)
 
-# %% ../nbs/32_autoencoders.ipynb #7b664ff4
+# %% ../nbs/32_autoencoders.ipynb #3b54ce25
+def _most_levels(h, w): return max(math.ceil(math.log2(max(min(h, w), 1))), 1)
+
 def _halved(side, levels): return [side:=math.ceil(side/2) if i else side for i in range(levels+1)]
 
 class _ConvEncoder(nn.Module):
@@ -119,6 +121,8 @@ class Autoencoder(NetworkEmbedder):
         c,h,w = self._chw
         if self._convolutional:
             channels = sizes(self.channels, 'channels')
+            if len(channels)>_most_levels(h, w): raise ValueError(f"Each of the {len(channels)} convolutions halves the sides; images of {h} × {w} pixels allow {_most_levels(h, w)}. Give fewer `channels`.")
+            check_memory((self.batch_size or 256)*(c*h*w*24+channels[0]*h*w*6), f"Training on batches of {self.batch_size or 256} images of {h} × {w}", "Use a smaller `batch_size`, fewer `channels`, or smaller images.")
             return nn.ModuleDict({'encoder': _ConvEncoder((c, h, w), channels, self._codes(), self._more()), 'decoder': _ConvDecoder(self.latent+self._more(), channels, (c, h, w))})
         hidden = sizes(self.hidden)
         check_memory(32*c*h*w*hidden[0], f"A fully connected autoencoder of {c*h*w:,} pixels and {hidden[0]} hidden units", "Use `network=conv`, or smaller images.")
@@ -151,10 +155,10 @@ def _loss(self, net, batch):
 @patch_to(Autoencoder)
 def _vectors(self, x): return self.net_['encoder'](x)
 
-# %% ../nbs/32_autoencoders.ipynb #e8c51473
+# %% ../nbs/32_autoencoders.ipynb #f376af8b
 @patch_to(Autoencoder)
-def _finish(self, images, targets):
-    z = self.transform(images)
+def _finish(self, x):
+    z = self._batches(self._vectors, x)
     self.mean_,cov = z.mean(0).astype(np.float32),np.atleast_2d(np.cov(z.T))
     values,vectors = np.linalg.eigh(cov)
     self.spread_ = (vectors*np.sqrt(values.clip(0))).astype(np.float32) # spread_ @ spread_.T is the covariance
@@ -165,10 +169,19 @@ def decode(self,
 )->np.ndarray: # (n, h, w) or (n, h, w, 3), from 0 to 1
     "Draw what the vectors stand for."
     check_is_fitted(self, 'net_')
+    return self._draw(self._check_vectors(Z))
+
+@patch_to(Autoencoder)
+def _check_vectors(self, Z):
     z = np.asarray(Z, np.float32)
     if z.ndim!=2 or z.shape[1]!=self.latent: raise ValueError(f"Expected vectors (n, {self.latent}), got {z.shape}.")
     if not np.isfinite(z).all(): raise ValueError("Expected finite vectors, got NaN or infinities.")
-    return self._draw(z)
+    return z
+
+def _noise(n, d, random_state):
+    "Standard normal vectors, (n, d)."
+    if not isinstance(n, (int, np.integer)) or n<1: raise ValueError(f"Expected `n`, the number of images to draw, of at least 1; got {n!r}.")
+    return np.random.default_rng(int_seed(random_state)).standard_normal((n, d)).astype(np.float32)
 
 @patch_to(Autoencoder)
 def _draw(self, z, *more):
@@ -198,8 +211,7 @@ def sample(self,
     "New images."
     check_is_fitted(self, 'net_')
     if label is not None: raise ValueError(f"{type(self).__name__} draws images without regard to classes; `label` is for `cvae`.")
-    z = np.random.default_rng(int_seed(random_state)).standard_normal((n, self.latent)).astype(np.float32)
-    return self.decode(self.mean_+z@self.spread_.T)
+    return self.decode(self.mean_+_noise(n, self.latent, random_state)@self.spread_.T)
 
 # %% ../nbs/32_autoencoders.ipynb #9fee4f4e
 class ConvAutoencoder(Autoencoder):
@@ -209,7 +221,11 @@ class ConvAutoencoder(Autoencoder):
         self.patience,self.validation,self.precision,self.random_state,self.checkpoint = patience,validation,precision,random_state,checkpoint
     network,hidden = 'conv',(1,)
 
-# %% ../nbs/32_autoencoders.ipynb #4dbef7bc
+# %% ../nbs/32_autoencoders.ipynb #9e1df716
+def _check_weights(**weights):
+    for k,v in weights.items():
+        if not isinstance(v, (int, float)) or not 0<=v<math.inf: raise ValueError(f"Expected `{k}`, the weight of a part of the loss, from 0 on; got {v!r}.")
+
 def _class_numbers(images, y, n):
     "Classes as numbers, -1 where unknown, and their names."
     y = images.labels if y is None else np.asarray(y)
@@ -223,7 +239,7 @@ def _class_numbers(images, y, n):
 class SemiSupervisedAutoencoder(Autoencoder):
     "Autoencoder with a classifier on its vectors; loss = alpha · reconstruction + beta · cross-entropy."
     labels_used = True
-    _facts = ('class_names_',)
+    _facts = ('class_names_', 'known_')
     def __init__(self, latent=32, hidden=(512,), network='dense', channels=(32, 64, 128), loss='mse', epochs=30, batch_size=None, lr=1e-3, patience=5, validation=.1, precision='float32', random_state=0, checkpoint=None,
         alpha=1., # Weight of the reconstruction
         beta=.1, # Weight of the classification
@@ -244,8 +260,11 @@ class SemiSupervisedAutoencoder(Autoencoder):
         super()._targets(images, y)
         if not 0<self.labelled<=1: raise ValueError(f"Expected `labelled` as a share above 0, up to 1; got {self.labelled!r}.")
         y,self.class_names_ = _class_numbers(images, y, len(images))
+        _check_weights(alpha=self.alpha, beta=self.beta)
         hidden = np.random.default_rng(self.seed_).permutation(len(y))[round(self.labelled*len(y)):]
         y = y.copy(); y[hidden] = -1
+        if len(np.unique(y[y>=0]))<2: raise ValueError(f"`labelled` {self.labelled} leaves {(y>=0).sum()} of {len(y)} images with a class, too few to tell two classes apart. Take a larger share.")
+        self.known_ = float((y>=0).mean())
         return (torch.from_numpy(y),)
 
     def _loss(self, net, batch):
@@ -253,7 +272,7 @@ class SemiSupervisedAutoencoder(Autoencoder):
         z = net['encoder'](x)
         drawn = reconstruction_loss(net['decoder'](z).float(), x, self.loss).mean()
         known = (y>=0).float()
-        told = (F.cross_entropy(net['classifier'](z).float(), y.clamp_min(0), reduction='none')*known).sum()/known.sum().clamp_min(1)
+        told = (F.cross_entropy(net['classifier'](z).float(), y.clamp_min(0), reduction='none')*known).mean()/self.known_ # Over batches that is the mean per labelled image
         return {'loss': self.alpha*drawn+self.beta*told, 'reconstruction': drawn, 'classification': told}
 
     def classify(self, X):
@@ -275,6 +294,7 @@ class VAE(Autoencoder):
 
     def _targets(self, images, y):
         super()._targets(images, y)
+        _check_weights(beta=self.beta)
         if self.loss=='mse': raise ValueError("A variational loss is a likelihood: it sums over pixels. Take `bce` or `sse`.")
         return ()
 
@@ -288,8 +308,8 @@ class VAE(Autoencoder):
         kl = (mean.square()+log_var.exp()-1-log_var).sum(1).mean()/2
         return {'loss': drawn+self.beta*kl, 'reconstruction': drawn, 'kl': kl}
 
-    def _vectors(self, x, *more): return self.net_['encoder'](x, *more)[:, :self.latent]
-    def _finish(self, images, targets): self.mean_,self.spread_ = np.zeros(self.latent, np.float32),np.eye(self.latent, dtype=np.float32)
+    def _vectors(self, x, *more): return self.net_['encoder'](x, *more).chunk(2, 1)[0]
+    def _finish(self, x): self.mean_,self.spread_ = np.zeros(self.latent, np.float32),np.eye(self.latent, dtype=np.float32)
 
 # %% ../nbs/32_autoencoders.ipynb #f1b6fa47
 class ConditionalVAE(VAE):
@@ -307,19 +327,21 @@ class ConditionalVAE(VAE):
 
     def _told(self, batch): return (F.one_hot(batch[1], len(self.class_names_)).float(),)
 
-    def transform(self, X):
-        "(n, d) float32, under the class that each image says it has; under the likeliest one where it says none."
+    def transform(self, X, y=None):
+        "(n, d) float32, under the classes `y`, numbered as in `class_names_`; by default under the likeliest ones. Those that `X` may hold are not looked at."
         images = self._check_new(X)
-        y = self._own(images) if images.labels is not None else self.classify(images).argmax(1)
-        return self._batches(lambda x, y: self._vectors(x, *self._told((x, y))), images, y.astype(np.int64))
+        return self._batches(lambda x, y: self._vectors(x, *self._told((x, y))), images, self._classes(images, y))
 
-# %% ../nbs/32_autoencoders.ipynb #c1ec8efb
+# %% ../nbs/32_autoencoders.ipynb #c82ea226
 @patch_to(ConditionalVAE)
-def _own(self, images):
-    "The classes of images, numbered as they were learned."
-    unknown = sorted({images.class_names[c] for c in np.unique(images.labels)}-{self.class_names_[c] for c in self.seen_})
-    if unknown: raise ValueError(f"No image of class {unknown[0]!r} was learned from. {did_you_mean(unknown[0], [self.class_names_[c] for c in self.seen_])}")
-    return np.array([self.class_names_.index(c) if c in self.class_names_ else -1 for c in images.class_names])[images.labels]
+def _classes(self, images, y):
+    "Numbers of classes, int64: those given, checked, or the likeliest."
+    if y is None: return self.classify(images).argmax(1).astype(np.int64)
+    y = np.asarray(y)
+    if y.shape!=(len(images),) or y.dtype.kind not in 'ui': raise ValueError(f"Expected one class number per image, shape ({len(images)},); got {y.dtype} {y.shape}.")
+    unknown = sorted(set(y.tolist())-set(self.seen_))
+    if unknown: raise ValueError(f"No image of class number {unknown[0]} was learned from. Known: {', '.join(f'{c} ({self.class_names_[c]})' for c in self.seen_)}.")
+    return y.astype(np.int64)
 
 @patch_to(ConditionalVAE)
 def _bounds(self, x):
@@ -328,6 +350,7 @@ def _bounds(self, x):
     for c in range(len(self.class_names_)):
         told = self._told((x, torch.full((len(x),), c, device=x.device)))
         mean,log_var = self.net_['encoder'](x, *told).chunk(2, 1)
+        log_var = log_var.clamp(-20, 20)
         kl = (mean.square()+log_var.exp()-1-log_var).sum(1)/2
         found.append(-reconstruction_loss(self.net_['decoder'](torch.cat([mean, *told], 1)), x, self.loss)-self.beta*kl)
     return torch.stack(found, 1)
@@ -343,7 +366,7 @@ def classify(self, X):
 def _label_number(self, label):
     known = {self.class_names_[c]: c for c in self.seen_}|{c: c for c in self.seen_}
     if label is None: raise ValueError(f"{type(self).__name__} draws images of a class: give `label`, one of {', '.join(map(repr, list(known)[:len(self.seen_)]))}.")
-    if label not in known: raise ValueError(f"No image of class {label!r} was learned from. {did_you_mean(label, list(known)[:len(self.seen_)])}")
+    if not isinstance(label, (str, int, np.integer)) or label not in known: raise ValueError(f"No image of class {label!r} was learned from. {did_you_mean(label, list(known)[:len(self.seen_)])}")
     return known[label]
 
 @patch_to(ConditionalVAE)
@@ -353,8 +376,7 @@ def decode(self,
 )->np.ndarray: # (n, h, w) or (n, h, w, 3), from 0 to 1
     "Draw what the vectors stand for, as images of a class."
     check_is_fitted(self, 'net_')
-    z = np.asarray(Z, np.float32)
-    if z.ndim!=2 or z.shape[1]!=self.latent: raise ValueError(f"Expected vectors (n, {self.latent}), got {z.shape}.")
+    z = self._check_vectors(Z)
     each = list(label) if isinstance(label, (list, tuple, np.ndarray)) else [label]*len(z)
     if len(each)!=len(z): raise ValueError(f"Expected one label, or one for each of {len(z)} vectors; got {len(each)}.")
     return self._draw(z, np.eye(len(self.class_names_), dtype=np.float32)[[self._label_number(c) for c in each]])
@@ -369,23 +391,23 @@ def sample(self,
     "New images of a class."
     check_is_fitted(self, 'net_')
     self._label_number(label)
-    return self.decode(np.random.default_rng(int_seed(random_state)).standard_normal((n, self.latent)), label)
+    return self.decode(_noise(n, self.latent, random_state), label)
 
 @patch_to(ConditionalVAE)
-def reconstruct(self, X):
-    "Squeeze and draw again, under the class that each image has, or else the likeliest one."
+def reconstruct(self, X, y=None):
+    "Squeeze and draw again, under the classes `y`, by default the likeliest ones."
     images = self._check_new(X)
-    y = self._own(images) if images.labels is not None else self.classify(images).argmax(1)
-    return self.decode(self.transform(images), y)
+    y = self._classes(images, y)
+    return self.decode(self.transform(images, y), y)
 
 @patch_to(ConditionalVAE)
-def losses(self, X):
-    "Reconstruction loss of each image, (n,)."
+def losses(self, X, y=None):
+    "Reconstruction loss of each image, (n,), under the classes `y`, by default the likeliest ones."
     images = self._check_new(X)
-    x = images.pixels()/(255 if images.data.dtype==np.uint8 else 1)
-    p = np.clip(self.reconstruct(images), 1e-6, 1-1e-6)
-    each = -(x*np.log(p)+(1-x)*np.log1p(-p)) if self.loss=='bce' else (p-x)**2/2
-    return each.reshape(len(x), -1).sum(1).astype(np.float32)
+    def of(x, y):
+        told = self._told((x, y))
+        return reconstruction_loss(self.net_['decoder'](torch.cat([self._vectors(x, *told), *told], 1)), x, self.loss)
+    return self._batches(of, images, self._classes(images, y))
 
 # %% ../nbs/32_autoencoders.ipynb #b7940174
 class ClassReconstruction(TransformerMixin, BaseEstimator):
@@ -400,12 +422,19 @@ class ClassReconstruction(TransformerMixin, BaseEstimator):
         batch_size=None, # Images a batch; None for 256, or all of the class if they are fewer
         lr=1e-3, # Learning rate of Adam
         relative=False, # Logarithms of losses, less their mean over the networks?
+        channels=(32, 64, 128), # Filters of the convolutions
         random_state=0, # Of weights and order
+        checkpoint=None, # None keeps trained networks in the user's cache folder, False does not
     ):
-        self.latent,self.hidden,self.network,self.loss,self.epochs,self.batch_size,self.lr,self.relative,self.random_state = latent,hidden,network,loss,epochs,batch_size,lr,relative,random_state
+        self.latent,self.hidden,self.network,self.loss,self.epochs,self.batch_size,self.lr = latent,hidden,network,loss,epochs,batch_size,lr
+        self.relative,self.channels,self.random_state,self.checkpoint = relative,channels,random_state,checkpoint
 
     @property
-    def loss_unit_(self): return _losses[self.loss]
+    def loss_unit_(self): return 'logarithm of the loss, less its mean over the networks' if self.relative else _losses[self.loss]
+    @property
+    def loss_history_(self):
+        "What each network's training was like, with a column `network`."
+        return need('pandas').concat([net.loss_history_.assign(network=c) for c,net in self.networks_.items()], ignore_index=True)
 
     def fit(self, X, y=None):
         "Train one autoencoder on the images of each class."
@@ -414,14 +443,20 @@ class ClassReconstruction(TransformerMixin, BaseEstimator):
         few = [self.class_names_[c] for c in range(len(self.class_names_)) if 0<(y==c).sum()<2]
         if few: raise ValueError(f"Class {few[0]!r} has one image; an autoencoder needs at least 2. Leave the class out, or join it with another.")
         self.shape_,seen = images.shape[1:],np.unique(y[y>=0])
-        ae = Autoencoder(self.latent, self.hidden, self.network, loss=self.loss, epochs=self.epochs, batch_size=self.batch_size, lr=self.lr, random_state=int_seed(self.random_state))
-        self.networks_ = {self.class_names_[c]: clone(ae).fit(images[y==c].without_labels()) for c in progress(seen, 'autoencoders', unit='class')}
+        ae = Autoencoder(self.latent, self.hidden, self.network, self.channels, self.loss, self.epochs, self.batch_size, self.lr, random_state=int_seed(self.random_state), checkpoint=self.checkpoint)
+        self.networks_ = {self.class_names_[c]: self._one(ae, images, y, c) for c in progress(seen, 'autoencoders', unit='class')}
         return self
+
+    def _one(self, ae, images, y, c):
+        try: return clone(ae).fit(images[y==c].without_labels())
+        except ValueError as e: raise ValueError(f"Class {self.class_names_[c]!r} with {(y==c).sum()} images: {e}") from e
 
     def transform(self, X):
         "(n, classes) float32: losses, or what `relative` makes of them."
         check_is_fitted(self, 'networks_')
-        losses = np.stack([net.losses(X) for net in self.networks_.values()], 1)
+        images = as_images(X)
+        if images.shape[1:]!=self.shape_: raise ValueError(f"Fitted on images of shape {self.shape_}, got {images.shape[1:]}. Load both at one `size`.")
+        losses = np.concatenate([np.stack([net.losses(Images(x)) for net in self.networks_.values()], 1) for _,x in images.batches()]) # Photos are decoded once for all networks
         if not self.relative: return losses
         logs = np.log(losses.clip(1e-12))
         return (logs-logs.mean(1, keepdims=True)).astype(np.float32)
@@ -482,14 +517,14 @@ def vae(latent=32, hidden=(512,), network='auto', channels=(32, 64, 128), epochs
     "Variational autoencoder: vectors near a normal distribution"
     return VAE(latent, hidden, network, channels, loss, epochs, batch_size, lr, beta=beta, random_state=seed)
 
-def ssae(latent=32, hidden=(512,), network='dense', epochs=30, alpha=1., beta=.1, labelled=1., batch_size=None, lr=1e-3, seed=0):
+def ssae(latent=32, hidden=(512,), network='dense', channels=(32, 64, 128), epochs=30, loss='mse', alpha=1., beta=.1, head=64, labelled=1., batch_size=None, lr=1e-3, seed=0):
     "Semi-supervised autoencoder: a classifier on the vectors learns along"
-    return SemiSupervisedAutoencoder(latent, hidden, network, epochs=epochs, batch_size=batch_size, lr=lr, random_state=seed, alpha=alpha, beta=beta, labelled=labelled)
+    return SemiSupervisedAutoencoder(latent, hidden, network, channels, loss, epochs, batch_size, lr, random_state=seed, alpha=alpha, beta=beta, head=head, labelled=labelled)
 
 def cvae(latent=32, hidden=(512,), network='auto', channels=(32, 64, 128), epochs=30, loss='bce', beta=1., batch_size=None, lr=1e-3, seed=0):
     "Conditional VAE: encoder and decoder are told the class"
     return ConditionalVAE(latent, hidden, network, channels, loss, epochs, batch_size, lr, beta=beta, random_state=seed)
 
-def class_losses(latent=32, hidden=(256,), network='dense', epochs=30, loss='mse', relative=False, batch_size=None, lr=1e-3, seed=0):
+def class_losses(latent=32, hidden=(256,), network='dense', channels=(32, 64, 128), epochs=30, loss='mse', relative=False, batch_size=None, lr=1e-3, seed=0):
     "Reconstruction losses under one autoencoder per class"
-    return ClassReconstruction(latent, hidden, network, loss, epochs, batch_size, lr, relative, random_state=seed)
+    return ClassReconstruction(latent, hidden, network, loss, epochs, batch_size, lr, relative, channels, random_state=seed)

@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from numbers import Integral, Real
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import platformdirs
@@ -74,6 +75,7 @@ def _import_order(top):
     "Make it safe to import `top` now."
     if top in ('tensorflow', 'keras') and 'tensorflow' not in sys.modules and installed('triton'): importlib.import_module('triton')
     elif _tensorflow_without_triton(): sys.modules['triton'] = None
+    if 'numba' not in sys.modules and os.environ.get('OMP_NUM_THREADS'): os.environ.setdefault('NUMBA_NUM_THREADS', os.environ['OMP_NUM_THREADS']) # Else numba's threads fight with the others
     hide = top=='umap' and 'umap' not in sys.modules and 'tensorflow' not in sys.modules
     if hide: sys.modules['tensorflow'] = None
     try: yield
@@ -156,15 +158,16 @@ class Registry:
         twice = [k for k in list(known)[:len(args)] if k in kw]
         if twice: raise ValueError(f"{self.kind.capitalize()} {name!r} got {twice[0]!r} twice: {args[0]!r} and {kw[twice[0]]!r}.")
         given = dict(zip(known, args))|kw
-        for k,v in given.items(): self._check_type(name, k, v, known[k])
+        optional = {p.name for p in inspect.signature(factory).parameters.values() if type(None) in get_args(p.annotation)}
+        for k,v in given.items(): self._check_type(name, k, v, known[k], k in optional)
         if seed is not None and 'seed' in known: given.setdefault('seed', seed)
         return factory(**given)
 
-    def _check_type(self, name, parameter, value, default):
+    def _check_type(self, name, parameter, value, default, optional):
         "A word where a number is due is a mistake; a parameter without a default value to compare with takes numbers."
         kinds = {bool: (bool, 'true or false'), int: (Integral, 'a whole number'), float: (Real, 'a number'), str: (str, 'a word'), type(None): (Real, 'a number')}
         wanted,words = kinds.get(type(default), (object, ''))
-        if value is None or isinstance(value, wanted) and (wanted in (bool, object) or not isinstance(value, bool)): return
+        if value is None and (optional or default is None or default is inspect.Parameter.empty) or isinstance(value, wanted) and (wanted in (bool, object) or not isinstance(value, bool)): return
         raise ValueError(f"{self.kind.capitalize()} {name!r} expects {words} as {parameter!r}, got {value!r}.")
 
 # %% ../nbs/00_core.ipynb #f53d44da

@@ -233,7 +233,8 @@ def _over_white(data):
 
 def _check_array(data):
     "Bring an array to (n, h, w), (n, h, w, 3) or (n, d)."
-    data = np.asarray(data)
+    try: data = np.asarray(data)
+    except ValueError as e: raise ValueError("Expected images of one size, got a list of images of different sizes. Resize them first.") from e
     if data.dtype.kind not in 'uifb': raise ValueError(f"Expected numbers, got an array of {data.dtype}. Was it a list of images of different sizes? Resize them first.")
     if data.ndim>2 and data.size: data = _eight_bits(data)
     if data.ndim==4 and data.shape[3]==1: data = data[..., 0]

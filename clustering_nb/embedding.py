@@ -68,7 +68,7 @@ class Pixels(TransformerMixin, BaseEstimator):
         return out
 
 @embedders.add('pixels')
-def pixels(size=32, grey=False):
+def pixels(size: int|None=32, grey=False):
     "Pixels in a row; plain vectors pass through"
     return Pixels(size, grey)
 

@@ -65,7 +65,7 @@ class Neighbors:
     index: object = None # The `NNDescent` that found them, if it did
 
 neighbor_memo = Memo(size=2)
-MAX_EXACT = 2.5e11 # Neighbours are exact while n·n·d is at most this
+MAX_EXACT = 7e11 # Neighbours are exact while n·n·d is at most this
 
 def _search(x, k, metric, seed):
     n,d = x.shape
@@ -211,6 +211,7 @@ def transform(self, X):
     if self._model is None or self.densmap: return self._beside(x) # umap-learn can't
     with warnings.catch_warnings():
         warnings.filterwarnings('ignore', message='.*n_jobs value')
+        if self._model._small_data: self._model._input_distance_func = self.metric # By name: scikit-learn computes it at once, a function pair by pair
         return np.concatenate([self._model.transform(x[i:i+512]) for i in range(0, len(x), 512)]).astype(np.float32) # All distances of 512 at a time
 
 @patch_to(UMAP)

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from sklearn.base import clone
 
-from .core import did_you_mean, need, patch_to
+from .core import check_memory, did_you_mean, need, patch_to
 from .data import datasets
 from .training import NetworkEmbedder, seeded
 
@@ -42,7 +42,10 @@ def choose_views(
 )->Views:
     "`auto` takes what the data set's entry says, else `photos` for colour and `digits`, which never mirrors, for grey."
     if isinstance(wish, Views): return wish
-    if isinstance(wish, dict): return Views(**wish)
+    if isinstance(wish, dict):
+        for k in wish:
+            if k not in Views.__dataclass_fields__: raise ValueError(f"No view changes {k!r}. {did_you_mean(k, Views.__dataclass_fields__)}")
+        return Views(**wish)
     if wish=='auto': wish = datasets[images.name].facts.get('views') if images.name in datasets else None
     if wish is None: wish = 'photos' if len(images.shape)==4 else 'digits'
     if wish not in views: raise ValueError(f"Unknown views {wish!r}. {did_you_mean(wish, [*views, 'auto'])}")
@@ -51,8 +54,8 @@ def choose_views(
 # %% ../nbs/34_selfsupervised.ipynb #e032cfbd
 def _between(n, low, high, device): return torch.rand(n, device=device)*(high-low)+low
 
-def _moves(n, v, device):
-    "Random affine maps, from the place in the view to the place in the image, (n, 2, 3)."
+def _moves(n, v, h, w, device):
+    "Random affine maps, from the place in the view to the place in the image, (n, 2, 3); both from -1 to 1, whatever the sides."
     u = lambda most: _between(n, -most, most, device)
     t,s = u(math.radians(v.rotation)),torch.tan(u(math.radians(v.shear)))
     cut = _between(n, v.crop, 1, device)
@@ -60,8 +63,8 @@ def _moves(n, v, device):
     if v.flip: mirror = torch.where(torch.rand(n, device=device)<.5, -1., 1.)
     else: mirror = torch.ones(n, device=device)
     room = (1-cut)+2*v.shift # A smaller cut-out may lie anywhere
-    rows = [torch.stack([x*t.cos()*mirror, x*(t.cos()*s-t.sin()), _between(n, -1, 1, device)*room], -1),
-            torch.stack([x*y*t.sin()*mirror, x*y*(t.sin()*s+t.cos()), _between(n, -1, 1, device)*room], -1)]
+    rows = [torch.stack([x*t.cos()*mirror, x*(t.cos()*s-t.sin())*(h/w), _between(n, -1, 1, device)*room], -1),
+            torch.stack([x*y*t.sin()*mirror*(w/h), x*y*(t.sin()*s+t.cos()), _between(n, -1, 1, device)*room], -1)]
     return torch.stack(rows, 1)
 
 def _holes(n, h, w, chance, device):
@@ -88,7 +91,7 @@ def distort(
 )->torch.Tensor: # (n, c, h, w)
     "A random view of each image; numbers are drawn from the global generator."
     n,_,h,w = x.shape
-    grid = F.affine_grid(_moves(n, v, x.device), x.shape, align_corners=False)
+    grid = F.affine_grid(_moves(n, v, h, w, x.device), x.shape, align_corners=False)
     x = F.grid_sample(x, grid, align_corners=False, padding_mode='reflection' if v.crop<1 else 'zeros').clamp(0, 1)
     if v.colour: x = _recolour(x, v.colour)
     if v.gamma: x = x.clamp_min(1e-6).pow(torch.exp(_between(n, -v.gamma, v.gamma, x.device))[:, None, None, None])
@@ -146,7 +149,7 @@ class ContrastiveEncoder(NetworkEmbedder):
         temperature=.5, # Of the `simclr` loss
         width=32, # Filters of the first convolution; doubled at each level, up to eightfold
         projection=None, # Width of the projection; None for 128, or 512 for `vicreg`
-        unit=True, # Vectors of length 1? The losses compare directions, so lengths mean little
+        unit=None, # Vectors of length 1? By default for `simclr`, whose loss compares directions only
         lr=1e-3, # Learning rate of Adam
         precision='auto', # bfloat16 for training where the hardware has it; vectors are always computed in float32
         keep_at=(), # Numbers of batches after which a copy is kept, for `at_step`
@@ -163,7 +166,10 @@ class ContrastiveEncoder(NetworkEmbedder):
         if self.loss not in _losses: raise ValueError(f"Unknown loss {self.loss!r}. {did_you_mean(self.loss, _losses)}")
         for k in ('dimensions', 'steps', 'width'):
             if not isinstance(getattr(self, k), (int, np.integer)) or getattr(self, k)<1: raise ValueError(f"Expected `{k}` as a whole number of at least 1, got {getattr(self, k)!r}.")
+        if not self.temperature>0: raise ValueError(f"Expected `temperature` above 0, got {self.temperature!r}.")
         self.views_ = asdict(choose_views(images, self.views))
+        batch,(h,w) = self.batch_size or min(256, len(images)),images.shape[1:3]
+        check_memory(batch*h*w*self.width*32, f"Training on batches of {batch} images of {h} × {w}", "Use a smaller `batch_size` or `width`, or smaller images.")
         return ()
 
     def _network(self):
@@ -179,7 +185,7 @@ class ContrastiveEncoder(NetworkEmbedder):
         with torch.autocast(x.device.type, enabled=False): a,b = net.head(h.float()).chunk(2)
         return {'loss': nt_xent(a, b, self.temperature) if self.loss=='simclr' else vicreg_loss(a, b)}
 
-    def _vectors(self, x): return F.normalize(self.net_(x), dim=1) if self.unit else self.net_(x)
+    def _vectors(self, x): return F.normalize(self.net_(x), dim=1) if (self.loss=='simclr' if self.unit is None else self.unit) else self.net_(x)
 
 _losses = ('simclr', 'vicreg')
 
@@ -190,10 +196,11 @@ def at_step(self,
 ): # A fitted `ContrastiveEncoder`
     "The encoder as it was after `step` batches."
     if step not in getattr(self, 'kept_', {}): raise ValueError(f"Nothing was kept after {step} batches. Kept: {sorted(getattr(self, 'kept_', {})) or 'nothing'}; ask for more with `keep_at`.")
-    other = clone(self).set_params(steps=step)
+    other = clone(self).set_params(steps=step, keep_at=())
     other.__dict__ |= {k: v for k,v in self.__dict__.items() if k.endswith('_') and k not in ('net_', 'kept_')}
     with seeded(0): other.net_ = other._network().to(self.device_)
     other.net_.load_state_dict(self.kept_[step])
+    other.kept_,other.loss_history_ = {},self.loss_history_[self.loss_history_.step<=step]
     return other
 
 # %% ../nbs/34_selfsupervised.ipynb #d7250f38

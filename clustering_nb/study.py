@@ -179,7 +179,7 @@ class Result:
     def predict(self, images):
         "Clusters of new images, (m,)."
         if self.pipeline is None: self.pipeline = _fit(self.facts['recipe'], self.experiment.seed, self.images)
-        return self.pipeline.predict(images)
+        return self.pipeline.predict(images.without_labels() if isinstance(images, Images) else images)
 
 # %% ../nbs/60_study.ipynb #9b872c6f
 CODE = code_fingerprint() # Of the code as it was imported; what is on disk later is not what runs
@@ -215,7 +215,12 @@ def _vectors(images, data, stages, pipeline, seed, cache, bar):
         bar.update()
     return x,seconds,base,replay,fitted
 
-# %% ../nbs/60_study.ipynb #8b846a14
+# %% ../nbs/60_study.ipynb #b5758bd9
+def _forget_networks(pipeline):
+    "Trained networks are a cache, too: train anew."
+    for _,step in pipeline.steps:
+        if 'checkpoint' in step.get_params(): step.set_params(checkpoint=False)
+
 def _fit(recipe, seed, images):
     "The pipeline of a recipe, fitted as `run` does."
     pipeline,x = make_recipe(recipe, seed),images
@@ -237,6 +242,7 @@ def run(
     recipe = '+'.join(map(str, stages))
     cache = Cache() if cache is True else cache or None
     pipeline = make_recipe(recipe, seed)
+    if cache is None: _forget_networks(pipeline)
     with PeakMemory() as memory, progress(None, 'starting', total=len(stages)+1, unit='step') as bar:
         vectors,seconds,base,replay,fitted = _vectors(images, data, stages, pipeline, seed, cache, bar)
         bar.set_description_str(str(stages[-1]))
@@ -275,7 +281,7 @@ def grid(
     "Run every recipe with every seed."
     pd = need('pandas')
     path = None if path is None else Path(path)
-    known = pd.read_csv(path) if path is not None and path.exists() else pd.DataFrame()
+    known = _read_rows(path)
     jobs = [(str(r), int(s)) for s in seeds for r in recipes]
     for r,_ in jobs: make_recipe(r) # Mistakes are told before anything runs
     name,loaded = (data.name, data) if isinstance(data, Images) else (str(data), None)
@@ -286,14 +292,23 @@ def grid(
         else: images = loaded
         if n is None: loaded = images
         key = fingerprint('row', images.fingerprint, r, s, CODE)
-        old = known[known.key==key] if len(known) else known
-        if not len(old):
-            row = {**run(e, images, cache=cache).row(), 'n': len(images), 'split': split or '', 'key': key}
-            if len(known): known = known[~((known.data==row['data'])&(known.recipe==row['recipe'])&(known.seed==s)&(known.n==row['n'])&(known.split.fillna('')==row['split']))] # Of other code or data
+        if not len(known) or not (known.key==key).any():
+            row = {**run(e, images, cache=cache).row(), 'n': len(images), 'split': split or '', 'size': size, 'key': key}
+            if len(known): known = known[~np.logical_and.reduce([known[k]==row[k] for k in ('data', 'recipe', 'seed', 'n', 'split', 'size')])] # Of other code or data
             known = pd.concat([known, pd.DataFrame([row])], ignore_index=True)
             if path is not None: write_text(path, known.sort_values(['data', 'recipe', 'seed'], kind='stable').to_csv(index=False, lineterminator='\n'))
         found.append(key)
     return known.set_index('key').loc[found].reset_index()
+
+def _read_rows(path):
+    "Rows of an earlier `grid`, or none."
+    pd = need('pandas')
+    if path is None or not path.exists(): return pd.DataFrame()
+    try: known = pd.read_csv(path, keep_default_na=True)
+    except (ValueError, UnicodeDecodeError) as e: raise ValueError(f"{printable(path)} is no table of experiments: {e}. Name another file, or delete it.") from e
+    lacking = {'data', 'recipe', 'seed', 'n', 'split', 'size', 'key'}-set(known)
+    if lacking: raise ValueError(f"{printable(path)} was not written by `grid`: it has no column {sorted(lacking)[0]!r}. Name another file.")
+    return known.assign(split=known.split.fillna('').astype(str))
 
 def mean_std(
     rows, # As from `grid`
@@ -301,7 +316,7 @@ def mean_std(
     scores=('acc', 'nmi', 'ari', 'ami'), # Columns to summarise
 ): # DataFrame, a row per group: `mean` and `std` of each score, and `runs`
     "Mean and sample standard deviation over seeds."
-    groups = rows.groupby(list(by), sort=False)
+    groups = rows.groupby([by] if isinstance(by, str) else list(by), sort=False, dropna=False)
     table = groups[list(scores)].agg(['mean', 'std'])
     table['runs'] = groups.size()
     return table
@@ -316,7 +331,7 @@ def over_training(
     n_neighbors=30, # Of UMAP
 ): # DataFrame: step, seed, the criteria, and scores against classes if there are any
     "Criteria without labels after each kept number of steps."
-    steps = sorted(set.intersection(*(set(e.kept_) for e in encoders)))
+    steps = sorted(set.intersection(*(set(e.kept_) for e in encoders))) if encoders else []
     if not steps: raise ValueError("The encoders have no kept steps in common. Fit them with the same `keep_at`.")
     rows = []
     for step in progress(steps, 'steps'):
@@ -338,7 +353,9 @@ def choose_step(
 )->int: # The step whose mean over seeds is highest
     "How long to train, by a criterion that sees no classes."
     if criterion not in criteria: raise ValueError(f"{criterion!r} is no criterion without labels. {did_you_mean(criterion, criteria)}")
-    return int(table.groupby('step')[criterion].mean().idxmax())
+    means = table.groupby('step')[criterion].mean()
+    if means.isna().all(): raise ValueError(f"{criterion!r} was not measured: comparing seeds takes at least two encoders. Take another one of {', '.join(criteria)}.")
+    return int(means.idxmax())
 
 # %% ../nbs/60_study.ipynb #4cae232b
 @contextmanager

@@ -4,16 +4,17 @@
 
 # %% auto #0
 __all__ = ['torch', 'safetensors', 'CHECKPOINT_SECONDS', 'CODE', 'best_device', 'fast_bfloat16', 'int_seed', 'seeded',
-           'pixel_tensor', 'as_floats', 'write_weights', 'read_weights', 'put_weights', 'epoch_order',
+           'pixel_tensor', 'as_floats', 'write_weights', 'read_weights', 'check_weights', 'put_weights', 'epoch_order',
            'check_batch_size', 'held_back', 'train', 'NetworkEmbedder', 'load_network']
 
-# %% ../nbs/25_training.ipynb #570c03fb
+# %% ../nbs/25_training.ipynb #99cb9834
 import json
 import math
+import os
 import time
 import warnings
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,8 @@ def pixel_tensor(
     "All pixels in one tensor, channels first."
     images = as_images(images)
     if images.is_vectors: raise ValueError(f"This network learns from images (n, h, w) or (n, h, w, 3); {images.name!r} holds vectors of {images.shape[1]} numbers. Start with `pca` or `umap`, or reshape them to images.")
-    check_memory(int(np.prod(images.shape)), f"Pixels of {len(images):,} images of {images.shape[1]} × {images.shape[2]}", "Load them at a smaller `size`, or fewer of them.")
+    size = 1 if images.data.dtype==np.uint8 else 4
+    check_memory(int(np.prod(images.shape))*size*(1+(len(images.shape)==4)), f"Pixels of {len(images):,} images of {images.shape[1]} × {images.shape[2]}", "Load them at a smaller `size`, or fewer of them.")
     x = images.pixels()
     if x.dtype!=np.uint8:
         if x.min()<0 or x.max()>1: raise ValueError(f"Expected bytes, or pixels from 0 to 1; {images.name!r} has values from {x.min():.4g} to {x.max():.4g}. Subtract the smallest and divide by the range, or convert to uint8.")
@@ -101,16 +103,24 @@ def read_weights(
     if facts is None: raise ValueError(f"{printable(path)} holds {len(tensors)} arrays that clustering_nb has not written: it does not say what network they belong to. Expected a file from `save`.")
     return tensors,json.loads(facts)
 
-# %% ../nbs/25_training.ipynb #8cb2552a
+# %% ../nbs/25_training.ipynb #96d4d87b
+def check_weights(
+    net, # A `torch.nn.Module`
+    tensors, # Dict of tensors
+    path='the file', # For the message
+):
+    "Raise ValueError if these are not the weights of such a network."
+    own = net.state_dict()
+    wrong = sorted(own.keys()^tensors.keys())+[k for k in own.keys()&tensors.keys() if own[k].shape!=tensors[k].shape]
+    if wrong: raise ValueError(f"The weights in {printable(path)} don't fit the network: {len(wrong)} of {len(own)} differ in name or shape, the first is {wrong[0]!r}. The file was changed, or comes from another version.")
+
 def put_weights(
     net, # A `torch.nn.Module`
     tensors, # Dict of tensors
     path='the file', # For the message
 ):
     "Give a network its weights, or say what does not fit."
-    own = net.state_dict()
-    wrong = sorted(own.keys()^tensors.keys())+[k for k in own.keys()&tensors.keys() if own[k].shape!=tensors[k].shape]
-    if wrong: raise ValueError(f"The weights in {printable(path)} don't fit the network: {len(wrong)} of {len(own)} differ in name or shape, the first is {wrong[0]!r}. The file was changed, or comes from another version.")
+    check_weights(net, tensors, path)
     net.load_state_dict(tensors)
 
 # %% ../nbs/25_training.ipynb #6a6a4184
@@ -168,11 +178,14 @@ class _State:
         facts = {'key': key, 'round': self.round, 'history': self.history, 'best_value': self.best_value.hex(), 'waited': self.waited}
         write_weights(path, tensors, facts)
 
-    def load(self, path, key):
-        "Go on where a checkpoint left off; True if there is one."
-        if not Path(path).exists(): return False
-        tensors,facts = read_weights(path)
-        if facts.get('key')!=key: raise ValueError(f"The checkpoint {printable(path)} belongs to another training: other images, parameters or code. Delete it, or name another file.")
+    def load(self, path, key, plan):
+        "Go on where a checkpoint left off; True if there is one that serves."
+        try: tensors,facts = read_weights(path)
+        except FileNotFoundError: return False
+        except ValueError as e: raise ValueError(f"The checkpoint {printable(path)} can't be read. Delete it, or name another file. ({e})") from e
+        if facts.get('key')!=key: raise ValueError(f"The checkpoint {printable(path)} belongs to another training: other images, parameters, code or device. Delete it, or name another file.")
+        kept = {int(k.split('.')[1]) for k in tensors if k.startswith('kept.')}
+        if any(k<=facts['round']*plan['round'] and k not in kept for k in plan['keep_at']): return False # Weights that are asked for now were not kept then
         part = lambda head: {k[len(head):]: v for k,v in tensors.items() if k.startswith(head)}
         put_weights(self.net, part('net.'), path)
         self.best,self.best_value = part('best.'),float.fromhex(facts['best_value'])
@@ -224,12 +237,12 @@ def _round(state, loss, batch, orders, steps, plan, autocast, bar):
     return _mean_losses(sums, seen)
 
 # %% ../nbs/25_training.ipynb #0749630c
-def _finish_round(state, train_losses, val_losses, patience):
+def _finish_round(state, train_losses, val_losses, patience, step):
     "Enter the round into the history; True if it is time to stop."
     value = train_losses['loss'] if val_losses is None else val_losses['loss']
     if not math.isfinite(value): raise RuntimeError(f"The loss is no longer a finite number after round {state.round+1}. Take a smaller `lr`, or look for extreme pixels.")
     state.round += 1
-    state.history.append({'round': state.round, **{f'train_{k}': v for k,v in train_losses.items()}, **{f'validation_{k}': v for k,v in (val_losses or {}).items()}})
+    state.history.append({'round': state.round, 'step': step, **{f'train_{k}': v for k,v in train_losses.items()}, **{f'validation_{k}': v for k,v in (val_losses or {}).items()}})
     if val_losses is None: return False
     if value<state.best_value: state.best,state.best_value,state.waited = state.weights(),value,0
     else: state.waited += 1
@@ -255,6 +268,7 @@ def train(
     keep_at=(), # Numbers of batches after which a copy of the weights is kept
     checkpoint=None, # File to resume from and to write to; removed at the end
     key='', # What the checkpoint must belong to
+    insist=True, # Is a checkpoint that can't be read or written an error, or does training go on without?
     desc='training', # Of the progress bar
     device=None, # By default `best_device()`
 ): # The history, a list of dicts; and the weights kept, a dict by number of batches
@@ -263,34 +277,58 @@ def train(
     device = device or best_device()
     half = precision=='bfloat16' or precision=='auto' and fast_bfloat16(device)
     autocast = lambda: torch.autocast(device.type, torch.bfloat16, enabled=half)
+    for k,v in (('epochs', epochs), ('steps', 1 if steps is None else steps), ('patience', patience)):
+        if not isinstance(v, (int, np.integer)) or isinstance(v, bool) or v<1: raise ValueError(f"Expected `{k}` as a whole number of at least 1, got {v!r}.")
+    if not isinstance(lr, (int, float)) or not 0<lr<math.inf: raise ValueError(f"Expected `lr` above 0, got {lr!r}.")
     train_at,val_at = held_back(len(tensors[0]), validation, seed)
     size = check_batch_size(batch_size, len(train_at))
-    per = len(train_at)//size if drop_last else math.ceil(len(train_at)/size)
-    total,in_round = (steps,min(round_steps, steps)) if steps else (per*epochs,per)
-    if total<1: raise ValueError(f"Expected at least one epoch or step, got `epochs` {epochs!r} and `steps` {steps!r}.")
-    plan = {'lr': lr, 'warmup': warmup, 'keep_at': set(keep_at), 'round': in_round}
+    if size==1 and any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in net.modules()): raise ValueError(f"This network compares the images of a batch and needs at least 2 in one; got `batch_size` {batch_size!r} and {len(train_at)} images to train on.")
+    alone = not drop_last and size>1 and len(train_at)%size==1 # A last image goes with the batch before
+    per = len(train_at)//size if drop_last or alone else math.ceil(len(train_at)/size)
+    total,in_round = (int(steps),min(round_steps, int(steps))) if steps else (per*int(epochs),per)
+    kept_steps = set(np.atleast_1d(np.asarray(keep_at, dtype=int)).tolist()) if np.size(keep_at) else set()
+    if kept_steps and not 1<=min(kept_steps)<=max(kept_steps)<=total: raise ValueError(f"Expected `keep_at` between 1 and {total}, the number of batches; got {sorted(kept_steps)}.")
+    plan = {'lr': lr, 'warmup': warmup, 'keep_at': kept_steps, 'round': in_round}
+    key = f'{key} {device.type} {"bfloat16" if half else "float32"}'
     batch = lambda idx: (as_floats(tensors[0][idx], device), *(t[idx].to(device) for t in tensors[1:]))
     known = {}
     def orders(step): # The batch of each step; one permutation is kept at a time
         if (epoch := step//per) not in known: known.clear(); known[epoch] = train_at[epoch_order(len(train_at), seed, epoch)]
-        return known[epoch][step%per*size:(step%per+1)*size]
+        i = step%per
+        return known[epoch][i*size:(i+1)*size+(alone and i==per-1)]
     with seeded(seed), progress(None, desc, total=total, unit='batch') as bar:
         state = _State(net.to(device), torch.optim.AdamW(net.parameters(), lr, weight_decay=weight_decay, fused=True), device)
-        if checkpoint and state.load(checkpoint, key): bar.update(min(state.round*in_round, total))
-        _run(state, loss, batch, orders, total, plan, (val_at, size, patience), autocast, bar, checkpoint, key)
+        if checkpoint and _resume(state, checkpoint, key, plan, insist): bar.update(min(state.round*in_round, total))
+        _run(state, loss, batch, orders, total, plan, (val_at, size, patience), autocast, bar, checkpoint, key, insist)
     if state.best: put_weights(net, state.best)
     if checkpoint: Path(checkpoint).unlink(missing_ok=True)
     return state.history,state.kept
 
-def _run(state, loss, batch, orders, total, plan, validating, autocast, bar, checkpoint, key):
+def _resume(state, checkpoint, key, plan, insist):
+    try: return state.load(checkpoint, key, plan)
+    except (ValueError, OSError):
+        if insist: raise
+        return False # Ours, in the cache: it will be written anew
+
+def _save(state, checkpoint, key, insist):
+    "Write a checkpoint; what to use for the next one."
+    try: state.save(checkpoint, key)
+    except OSError as e:
+        if insist: raise
+        warnings.warn(f"Training can't be resumed: no checkpoint can be kept in {printable(Path(checkpoint).parent)}: {e.strerror or e}. CLUSTERING_NB_CACHE names another folder.")
+        return None
+    return checkpoint
+
+def _run(state, loss, batch, orders, total, plan, validating, autocast, bar, checkpoint, key, insist):
     "Rounds until the end, or until nothing gets better."
     val_at,size,patience = validating
     saved,stop = time.monotonic(),state.waited>=patience
     while state.round*plan['round']<total and not stop:
         found = _round(state, loss, batch, orders, min(plan['round'], total-state.round*plan['round']), plan, autocast, bar)
-        stop = _finish_round(state, found, _validate(state, loss, batch, val_at, size, autocast) if len(val_at) else None, patience)
-        bar.set_postfix_str(f"loss {list(state.history[-1].values())[1]:.4g}")
-        if checkpoint and time.monotonic()-saved>CHECKPOINT_SECONDS: state.save(checkpoint, key); saved = time.monotonic()
+        step = min((state.round+1)*plan['round'], total)
+        stop = _finish_round(state, found, _validate(state, loss, batch, val_at, size, autocast) if len(val_at) else None, patience, step)
+        bar.set_postfix_str(f"loss {state.history[-1]['train_loss']:.4g}")
+        if checkpoint and time.monotonic()-saved>CHECKPOINT_SECONDS: checkpoint,saved = _save(state, checkpoint, key, insist),time.monotonic()
     state.net.eval()
 
 # %% ../nbs/25_training.ipynb #6d2ca433
@@ -304,20 +342,27 @@ class NetworkEmbedder(TransformerMixin, BaseEstimator):
 
     def fit(self, X, y=None):
         "Train on images; classes are looked at only if `labels_used`."
-        images = as_images(X)
+        before = dict(self.__dict__)
+        try: return self._fit(as_images(X), y)
+        except BaseException: # Half a fit is none
+            self.__dict__ = before
+            raise
+
+    def _fit(self, images, y):
         if len(images)<self.smallest: raise ValueError(f"{type(self).__name__} learns by comparing images and needs at least {self.smallest}, got {len(images)}.")
         x = pixel_tensor(images)
         self.shape_,self.seed_ = images.shape[1:],int_seed(self.random_state)
         targets = self._targets(images, y)
         params = {k: v for k,v in self.get_params().items() if k not in ('keep_at', 'checkpoint')} # These two change nothing
-        key = fingerprint(type(self).__name__, plain(params), self.seed_, x.numpy(), *(t.numpy() for t in targets), images.class_names if self.labels_used else None, CODE)
+        key = fingerprint(type(self).__name__, plain(params), self.seed_, x.numpy(), *(t.numpy() for t in targets), {k: getattr(self, k) for k in self._facts}, CODE)
         if self._recall(key): return self
         with seeded(self.seed_): self.net_ = self._network()
-        begun = time.monotonic()
-        history,self.kept_ = train(self.net_, self._loss, (x, *targets), self.seed_, checkpoint=self._checkpoint(key), key=key, desc=f'training {type(self).__name__}', **self._plan())
+        begun,checkpoint = time.monotonic(),self._checkpoint(key)
+        resumed = checkpoint is not None and checkpoint.exists()
+        history,self.kept_ = train(self.net_, self._loss, (x, *targets), self.seed_, checkpoint=checkpoint, key=key, insist=self.checkpoint is not None, desc=f'training {type(self).__name__}', **self._plan())
         self.loss_history_ = need('pandas').DataFrame(history)
-        self._finish(images, targets)
-        if time.monotonic()-begun>CHECKPOINT_SECONDS: self._remember(key)
+        self._finish(x)
+        if resumed or time.monotonic()-begun>CHECKPOINT_SECONDS: self._remember(key)
         return self
 
     def _checkpoint(self, key):
@@ -325,7 +370,7 @@ class NetworkEmbedder(TransformerMixin, BaseEstimator):
         return Path(self.checkpoint) if self.checkpoint else None
 
     def _targets(self, images, y): return ()
-    def _finish(self, images, targets): pass
+    def _finish(self, x): pass
     @property
     def device_(self): return next(self.net_.parameters()).device
 
@@ -340,13 +385,13 @@ def _check_new(self, X):
 
 @patch_to(NetworkEmbedder)
 def _batches(self, f, images, *more):
-    "`f` of every batch of images and of what goes with them, as one array."
+    "`f` of every batch of images (or of their tensor) and of what goes with them, as one array."
     self.net_.eval()
     found = []
     with torch.inference_mode():
         for i in range(0, len(images), 1024):
             at = np.arange(i, min(i+1024, len(images)))
-            x = as_floats(pixel_tensor(images._take(at)), self.device_)
+            x = as_floats(images[at] if isinstance(images, torch.Tensor) else pixel_tensor(images._take(at)), self.device_)
             found.append(f(x, *(torch.from_numpy(m[at]).to(self.device_) for m in more)).float().cpu().numpy())
     return np.concatenate(found)
 
@@ -366,7 +411,7 @@ def _remember(self, key):
     folder = cache_folder('networks')
     try:
         self.save(folder/f'{key}.safetensors')
-        prune(folder, '*.safetensors', 1<<30)
+        for f in (folder, cache_folder('checkpoints')): prune(f, '*.safetensors', 1<<30)
     except OSError as e: warnings.warn(f"The trained network is not kept in {printable(folder)}: {e.strerror or e}. CLUSTERING_NB_CACHE names another folder.")
 
 @patch_to(NetworkEmbedder)
@@ -376,7 +421,8 @@ def _recall(self, key):
     if self.checkpoint is not None or not path.exists(): return False
     try: known = load_network(path)
     except (ValueError, OSError): return False # Damaged or gone: train it again
-    if not set(getattr(self, 'keep_at', ()))<=set(known.kept_): return False
+    if not set(np.atleast_1d(getattr(self, 'keep_at', ())).tolist())<=set(known.kept_): return False
+    with suppress(OSError): os.utime(path) # Used just now
     self.__dict__ |= {k: v for k,v in known.__dict__.items() if k.endswith('_')}
     return True
 
@@ -386,7 +432,8 @@ def save(self,
 )->Path: # `path`
     "Write weights, parameters and history into one file."
     check_is_fitted(self, 'net_')
-    facts = {'kind': type(self).__name__, 'params': {k: v for k,v in self.get_params().items() if k!='checkpoint'}, 'shape': self.shape_, 'seed': self.seed_, 'history': self.loss_history_.to_dict('records'),
+    params = {k: asdict(v) if is_dataclass(v) else v for k,v in self.get_params().items() if k not in ('checkpoint', 'random_state')}
+    facts = {'kind': type(self).__name__, 'params': params|{'random_state': self.seed_}, 'shape': self.shape_, 'seed': self.seed_, 'history': self.loss_history_.to_dict('records'),
              'facts': {k: getattr(self, k) for k in self._facts}}
     kept = {f'kept.{step}.{k}': v for step,weights in self.kept_.items() for k,v in weights.items()}
     return write_weights(path, kept|{f'net.{k}': v for k,v in self.net_.state_dict().items()}|{f'array.{k}': torch.from_numpy(getattr(self, k)) for k in self._arrays}, facts)
@@ -396,16 +443,22 @@ def load_network(
 )->NetworkEmbedder: # Fitted
     "An embedder from its file. Nothing in the file is executed; only networks of this library are made."
     tensors,facts = read_weights(path)
-    if facts.get('kind') not in _homes: raise ValueError(f"{printable(path)} holds a network of kind {facts.get('kind')!r}. {did_you_mean(facts.get('kind'), _homes)}")
-    cls = getattr(need(_homes[facts['kind']], 'torch'), facts['kind'])
-    try:
-        self = cls(**facts['params'])
-        self.shape_,self.seed_ = tuple(facts['shape']),facts['seed']
-        for k in cls._facts: setattr(self, k, facts['facts'][k])
-        for k in cls._arrays: setattr(self, k, tensors[f'array.{k}'].numpy())
-        with seeded(0): self.net_ = self._network()
-    except (KeyError, TypeError) as e: raise ValueError(f"{printable(path)} was changed, or comes from another version: {e!r}. Save the network again.") from e
-    put_weights(self.net_, {k[4:]: v for k,v in tensors.items() if k.startswith('net.')}, path)
+    kind = str(facts.get('kind')) if isinstance(facts, dict) else None
+    if kind not in _homes: raise ValueError(f"{printable(path)} holds a network of kind {kind!r}. {did_you_mean(kind, _homes)}")
+    try: return _rebuild(getattr(need(_homes[kind], 'torch'), kind), tensors, facts, path)
+    except (KeyError, TypeError, AttributeError, RuntimeError, IndexError, OverflowError) as e:
+        raise ValueError(f"{printable(path)} was changed, or comes from another version: {type(e).__name__}: {e}. Save the network again.") from e
+
+def _rebuild(cls, tensors, facts, path):
+    "An estimator from what its file holds."
+    self = cls(**facts['params'])
+    self.shape_,self.seed_ = tuple(facts['shape']),facts['seed']
+    for k in cls._facts: setattr(self, k, tuple(facts['facts'][k]) if isinstance(facts['facts'][k], list) else facts['facts'][k])
+    for k in cls._arrays: setattr(self, k, tensors[f'array.{k}'].numpy())
+    weights = {k[4:]: v for k,v in tensors.items() if k.startswith('net.')}
+    with torch.device('meta'): check_weights(self._network(), weights, path) # Takes no memory, whatever size the file claims
+    with seeded(0): self.net_ = self._network()
+    put_weights(self.net_, weights, path)
     self.net_.to(best_device()).eval()
     self.loss_history_,self.kept_ = need('pandas').DataFrame(facts['history']),{}
     for k,v in tensors.items():

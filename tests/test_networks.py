@@ -1,5 +1,4 @@
 "Networks that meet bad input, full disks, interruptions and files of strangers."
-import json
 import os
 import pickle
 import resource
@@ -159,3 +158,64 @@ def test_views_never_mirror_digits():
     from clustering_nb.selfsupervised import choose_views
     assert not choose_views(load('digits')).flip
     assert choose_views(Images(np.zeros((3, 28, 28), np.uint8), name='fashion-mnist')).flip
+
+def test_a_network_is_not_taken_for_another(tmp_path, monkeypatch):
+    "What is kept in the cache is found again only if everything that steers training is the same."
+    from clustering_nb import training
+    from clustering_nb.selfsupervised import ContrastiveEncoder
+    monkeypatch.setenv('CLUSTERING_NB_CACHE', str(tmp_path))
+    monkeypatch.setattr(training, 'CHECKPOINT_SECONDS', -1)
+    x = few.pixels()
+    clothes = ContrastiveEncoder(8, steps=2, width=4).fit(Images(x, name='fashion-mnist'))
+    plain = ContrastiveEncoder(8, steps=2, width=4).fit(Images(x, name='images'))
+    assert clothes.views_['flip'] and not plain.views_['flip']
+    trained = []
+    real = training.train
+    monkeypatch.setattr(training, 'train', lambda *a, **kw: trained.append(1) or real(*a, **kw))
+    e = Experiment('digits', 'ae:4,hidden=16,epochs=2+kmeans:10', n=200)
+    run(e); run(e)
+    assert len(trained)==1
+    run(e, cache=False); run(e, cache=False) # Computes everything anew, and leaves nothing
+    assert len(trained)==3
+
+def test_classes_of_new_images_are_not_looked_at():
+    pipeline = make_recipe('cvae:4,epochs=5+kmeans:10').fit(few, None)
+    new = load('digits')[300:400]
+    np.testing.assert_array_equal(pipeline.predict(new), pipeline.predict(new.without_labels()))
+
+def test_cache_that_cannot_be_written(tmp_path, monkeypatch):
+    "Training goes on without a checkpoint, and says so; a checkpoint that was asked for by name is insisted on."
+    from clustering_nb import training
+    (tmp_path/'file').write_text('')
+    monkeypatch.setenv('CLUSTERING_NB_CACHE', str(tmp_path/'file'))
+    monkeypatch.setattr(training, 'CHECKPOINT_SECONDS', -1)
+    with pytest.warns(UserWarning, match="can't be resumed"): net = make('ae', epochs=2).fit(few)
+    assert len(net.loss_history_)==2
+    with pytest.raises(OSError): make('ae', epochs=2).set_params(checkpoint=str(tmp_path/'file/net')).fit(few)
+
+def test_damaged_checkpoint(tmp_path):
+    "In the cache it is written anew; a file that was named is not touched."
+    path = tmp_path/'net.ckpt'
+    path.write_bytes(b'half a checkpoint')
+    with pytest.raises(ValueError, match='Delete it, or name another file'): make('ae').set_params(checkpoint=str(path)).fit(few)
+    assert path.read_bytes()==b'half a checkpoint'
+
+def test_odd_numbers_of_images():
+    "A last image that is left over is no batch of its own."
+    for n in (9, 10, 12, 286): assert np.isfinite(fit('cae', load('digits')[:n], batch_size=None).transform(few)).all()
+    assert np.isfinite(make('cae', batch_size=4).fit(few[:10]).transform(few)).all()
+
+@pytest.mark.parametrize('recipe,said', [('vae:4,beta=none', "'beta'"), ('ae:8,hidden=1.5', 'such as 512'), ('ae:8,epochs=1.5', "'epochs'"), ('simclr:8,steps=-1', '`steps`'), ('simclr:8,views=photo', "Did you mean 'photos'"), ('ssae:8,labelled=2', 'share above 0'), ('cae:8,channels=8-8-8-8', 'allow 3')])
+def test_odd_parameters(recipe, said):
+    with pytest.raises(ValueError, match=said): run(Experiment('digits', recipe+'+kmeans:3', n=100), cache=False)
+
+def test_half_a_fit_is_none(monkeypatch):
+    from clustering_nb import training
+    net = make('ae').fit(few)
+    before = net.transform(few)
+    def stop(*a, **kw): raise KeyboardInterrupt
+    monkeypatch.setattr(training, '_round', stop)
+    with pytest.raises(KeyboardInterrupt): net.fit(few[:50])
+    np.testing.assert_array_equal(net.transform(few), before)
+    with pytest.raises(KeyboardInterrupt): (new := make('ae')).fit(few)
+    with pytest.raises(Exception, match='not fitted yet'): new.transform(few)
