@@ -295,7 +295,7 @@ def grid(
         if not len(known) or not (known.key==key).any():
             row = {**run(e, images, cache=cache).row(), 'n': len(images), 'split': split or '', 'size': size, 'key': key}
             if len(known): known = known[~np.logical_and.reduce([known[k]==row[k] for k in ('data', 'recipe', 'seed', 'n', 'split', 'size')])] # Of other code or data
-            known = pd.concat([known, pd.DataFrame([row])], ignore_index=True)
+            known = pd.DataFrame((known.to_dict('records') if len(known) else [])+[row])
             if path is not None: write_text(path, known.sort_values(['data', 'recipe', 'seed'], kind='stable').to_csv(index=False, lineterminator='\n'))
         found.append(key)
     return known.set_index('key').loc[found].reset_index()

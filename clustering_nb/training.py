@@ -301,7 +301,8 @@ def train(
         if checkpoint and _resume(state, checkpoint, key, plan, insist): bar.update(min(state.round*in_round, total))
         _run(state, loss, batch, orders, total, plan, (val_at, size, patience), autocast, bar, checkpoint, key, insist)
     if state.best: put_weights(net, state.best)
-    if checkpoint: Path(checkpoint).unlink(missing_ok=True)
+    if checkpoint:
+        with suppress(OSError): Path(checkpoint).unlink()
     return state.history,state.kept
 
 def _resume(state, checkpoint, key, plan, insist):
