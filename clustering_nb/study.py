@@ -308,7 +308,7 @@ def _read_rows(path):
     except (ValueError, UnicodeDecodeError) as e: raise ValueError(f"{printable(path)} is no table of experiments: {e}. Name another file, or delete it.") from e
     lacking = {'data', 'recipe', 'seed', 'n', 'split', 'size', 'key'}-set(known)
     if lacking: raise ValueError(f"{printable(path)} was not written by `grid`: it has no column {sorted(lacking)[0]!r}. Name another file.")
-    return known.assign(split=known.split.fillna('').astype(str))
+    return known.assign(split=known.split.astype(object).where(known.split.notna(), '').astype(str))
 
 def mean_std(
     rows, # As from `grid`
@@ -318,7 +318,7 @@ def mean_std(
     "Mean and sample standard deviation over seeds."
     groups = rows.groupby([by] if isinstance(by, str) else list(by), sort=False, dropna=False)
     table = groups[list(scores)].agg(['mean', 'std'])
-    table['runs'] = groups.size()
+    table['runs', ''] = groups.size()
     return table
 
 # %% ../nbs/60_study.ipynb #74af8c20
