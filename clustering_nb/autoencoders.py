@@ -19,6 +19,7 @@ from .core import check_memory, did_you_mean, need, patch_to, progress
 from .data import Images, as_images
 from .training import NetworkEmbedder, int_seed, seeded
 
+# %% ../nbs/32_autoencoders.ipynb #3b64adbe
 torch = need('torch', 'torch')
 nn,F = torch.nn,torch.nn.functional
 

@@ -211,7 +211,7 @@ def transform(self, X):
     if self._model is None or self.densmap: return self._beside(x) # umap-learn can't
     with warnings.catch_warnings():
         warnings.filterwarnings('ignore', message='.*n_jobs value')
-        if self._model._small_data: self._model._input_distance_func = self.metric # By name: scikit-learn computes it at once, a function pair by pair
+        if self._model._small_data: self._model._input_distance_func = 'minkowski' if self.metric=='euclidean' else self.metric # By name it is computed at once, a function goes pair by pair; this name is the exact one
         return np.concatenate([self._model.transform(x[i:i+512]) for i in range(0, len(x), 512)]).astype(np.float32) # All distances of 512 at a time
 
 @patch_to(UMAP)

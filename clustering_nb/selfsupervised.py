@@ -17,6 +17,7 @@ from .core import check_memory, did_you_mean, need, patch_to
 from .data import datasets
 from .training import NetworkEmbedder, seeded
 
+# %% ../nbs/34_selfsupervised.ipynb #b92c2253
 torch = need('torch', 'torch')
 nn,F = torch.nn,torch.nn.functional
 

@@ -25,6 +25,7 @@ from sklearn.utils.validation import check_is_fitted
 from .core import atomic_path, cache_folder, check_memory, code_fingerprint, did_you_mean, fingerprint, need, patch_to, plain, printable, progress, prune
 from .data import as_images
 
+# %% ../nbs/25_training.ipynb #685df395
 torch = need('torch', 'torch')
 safetensors = need('safetensors.torch', 'torch')
 
