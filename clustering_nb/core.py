@@ -136,6 +136,7 @@ class Registry:
 
     def _enter(self, name, target, summary, facts):
         fields = {k: facts.pop(k) for k in list(facts) if k in Entry.__dataclass_fields__}
+        if fields.get('labels_used'): fields.setdefault('tag', 'labels used')
         self._entries[name] = Entry(name, target, summary, **fields, facts=facts)
 
     def __iter__(self): return iter(sorted(self._entries))

@@ -84,7 +84,7 @@ _learned = {
     'vicreg': ('selfsupervised', "Encoder whose vectors agree between two views and vary between images", {'tag': 'self-supervised', 'paper': 'Bardes, Ponce and LeCun, ICLR 2022'})}
 
 for _name,(_module,_summary,_facts) in _learned.items():
-    embedders.add_lazy(_name, f'clustering_nb.{_module}:{_name}', _summary, extra='torch', **({'tag': 'labels used'} if _facts.get('labels_used') else {}), **_facts)
+    embedders.add_lazy(_name, f'clustering_nb.{_module}:{_name}', _summary, extra='torch', **_facts)
 
 # %% ../nbs/30_embedding.ipynb #00cd8eba
 def check_embedder(

@@ -181,9 +181,8 @@ def agreement(
     found = [check_clusters(l) for l in labelings]
     if len(found)<2: raise ValueError(f"Expected at least two labelings to compare, got {len(found)}. Run more seeds.")
     if len({len(l) for l in found})>1: raise ValueError(f"Expected labelings of the same images, got {[len(l) for l in found]} labels.")
-    pairs = np.array([[1. if i==j else adjusted_rand_score(a, b) if i<j else 0. for j,b in enumerate(found)] for i,a in enumerate(found)])
-    pairs = np.triu(pairs, 1)
-    return (pairs+pairs.T).sum(1)/(len(found)-1)
+    pairs = np.array([[adjusted_rand_score(a, b) for b in found] for a in found])
+    return (pairs.sum(1)-1)/(len(found)-1) # Each agrees with itself
 
 # %% ../nbs/20_metrics.ipynb #85521b9f
 score_words = {

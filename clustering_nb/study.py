@@ -282,18 +282,13 @@ def grid(
     pd = need('pandas')
     path = None if path is None else Path(path)
     known = _read_rows(path)
-    jobs = [(str(r), int(s)) for s in seeds for r in recipes]
-    for r,_ in jobs: make_recipe(r) # Mistakes are told before anything runs
-    name,loaded = (data.name, data) if isinstance(data, Images) else (str(data), None)
-    found = []
-    for r,s in progress(jobs, 'experiments', unit='row'):
-        e = Experiment(name, r, n, s, split, size)
-        if loaded is None or n is not None: images = e.load() if not isinstance(data, Images) else data.sample(n, s) if n is not None else data
-        else: images = loaded
-        if n is None: loaded = images
+    for r in recipes: make_recipe(r) # Mistakes are told before anything runs
+    name,images,found = data.name if isinstance(data, Images) else str(data),None,[]
+    for s,r in progress([(int(s), str(r)) for s in seeds for r in recipes], 'experiments', unit='row'):
+        if images is None or n is not None and s!=drawn: images,drawn = load(data, split, n, s, size),s # Once, or once for each sample
         key = fingerprint('row', images.fingerprint, r, s, CODE)
         if not len(known) or not (known.key==key).any():
-            row = {**run(e, images, cache=cache).row(), 'n': len(images), 'split': split or '', 'size': size, 'key': key}
+            row = {**run(Experiment(name, r, n, s, split, size), images, cache=cache).row(), 'n': len(images), 'split': split or '', 'size': size, 'key': key}
             if len(known): known = known[~np.logical_and.reduce([known[k]==row[k] for k in ('data', 'recipe', 'seed', 'n', 'split', 'size')])] # Of other code or data
             known = pd.DataFrame((known.to_dict('records') if len(known) else [])+[row])
             if path is not None: write_text(path, known.sort_values(['data', 'recipe', 'seed'], kind='stable').to_csv(index=False, lineterminator='\n'))

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip('torch')
+pytest.importorskip('torch', reason="PyTorch is not installed: pip install 'clustering_nb[torch]'")
 from clustering_nb.core import need
 
 torch = need('torch', 'torch')
