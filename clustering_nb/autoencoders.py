@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .core import check_memory, did_you_mean, need, patch_to, progress
 from .data import Images, as_images
-from .training import NetworkEmbedder, int_seed, seeded
+from .training import NetworkEmbedder, epoch_order, int_seed, seeded, write_weights
 
 # %% ../nbs/32_autoencoders.ipynb #3b64adbe
 torch = need('torch', 'torch')
@@ -159,7 +159,7 @@ def _vectors(self, x): return self.net_['encoder'](x)
 # %% ../nbs/32_autoencoders.ipynb #f376af8b
 @patch_to(Autoencoder)
 def _finish(self, x):
-    z = self._batches(self._vectors, x)
+    z = self._batches(self._vectors, x[epoch_order(len(x), self.seed_, 0)[:10_000]]) # A part of the images tells mean and covariance well enough
     self.mean_,cov = z.mean(0).astype(np.float32),np.atleast_2d(np.cov(z.T))
     values,vectors = np.linalg.eigh(cov)
     self.spread_ = (vectors*np.sqrt(values.clip(0))).astype(np.float32) # spread_ @ spread_.T is the covariance
@@ -444,7 +444,8 @@ class ClassReconstruction(TransformerMixin, BaseEstimator):
         few = [self.class_names_[c] for c in range(len(self.class_names_)) if 0<(y==c).sum()<2]
         if few: raise ValueError(f"Class {few[0]!r} has one image; an autoencoder needs at least 2. Leave the class out, or join it with another.")
         self.shape_,seen = images.shape[1:],np.unique(y[y>=0])
-        ae = Autoencoder(self.latent, self.hidden, self.network, self.channels, self.loss, self.epochs, self.batch_size, self.lr, random_state=int_seed(self.random_state), checkpoint=self.checkpoint)
+        self.seed_ = int_seed(self.random_state)
+        ae = Autoencoder(self.latent, self.hidden, self.network, self.channels, self.loss, self.epochs, self.batch_size, self.lr, random_state=self.seed_, checkpoint=self.checkpoint)
         self.networks_ = {self.class_names_[c]: self._one(ae, images, y, c) for c in progress(seen, 'autoencoders', unit='class')}
         return self
 
@@ -465,6 +466,27 @@ class ClassReconstruction(TransformerMixin, BaseEstimator):
     def classify(self, X):
         "Number of the network that draws each image best, (n,)."
         return self.transform(X).argmin(1)
+
+# %% ../nbs/32_autoencoders.ipynb #0446e497
+@patch_to(ClassReconstruction)
+def save(self,
+    path, # E.g. `'classes.safetensors'`
+): # `path`
+    "Write all networks, parameters and histories into one file."
+    check_is_fitted(self, 'networks_')
+    packed = [net._packed() for net in self.networks_.values()]
+    params = {k: v for k,v in self.get_params().items() if k!='checkpoint'}|{'random_state': self.seed_}
+    facts = {'kind': type(self).__name__, 'params': params, 'shape': self.shape_, 'class_names': self.class_names_, 'networks': list(self.networks_), 'facts': [facts for _,facts in packed]}
+    return write_weights(path, {f'{i}.{k}': v for i,(tensors,_) in enumerate(packed) for k,v in tensors.items()}, facts)
+
+@patch_to(ClassReconstruction, cls_method=True)
+def _unpacked(cls, tensors, facts, path):
+    "An estimator from what its file holds."
+    self = cls(**facts['params'])
+    self.shape_,self.seed_,self.class_names_ = tuple(facts['shape']),self.random_state,list(facts['class_names'])
+    part = lambda i: {k.split('.', 1)[1]: v for k,v in tensors.items() if k.split('.')[0]==str(i)}
+    self.networks_ = {name: Autoencoder._unpacked(part(i), f, path) for i,(name,f) in enumerate(zip(facts['networks'], facts['facts'], strict=True))}
+    return self
 
 # %% ../nbs/32_autoencoders.ipynb #877c2b21
 def cluster_centres(

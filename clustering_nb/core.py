@@ -49,11 +49,12 @@ def did_you_mean(
 def patch_to(
     cls, # The class to extend
     prop=False, # Make it a property?
+    cls_method=False, # Make it a class method?
 ): # Decorator
-    "Add the decorated function to `cls` as a method or property."
+    "Add the decorated function to `cls` as a method, property or class method."
     def _add(f):
         f.__qualname__ = f'{cls.__name__}.{f.__name__}'
-        setattr(cls, f.__name__, property(f) if prop else f)
+        setattr(cls, f.__name__, property(f) if prop else classmethod(f) if cls_method else f)
         return f.__globals__.get(f.__name__) # The name itself is left as it was
     return _add
 

@@ -404,7 +404,7 @@ def transform(self, X):
 
 # %% ../nbs/25_training.ipynb #dd784e0c
 _homes = {'ContrastiveEncoder': 'clustering_nb.selfsupervised', 'Autoencoder': 'clustering_nb.autoencoders', 'ConvAutoencoder': 'clustering_nb.autoencoders',
-          'SemiSupervisedAutoencoder': 'clustering_nb.autoencoders', 'VAE': 'clustering_nb.autoencoders', 'ConditionalVAE': 'clustering_nb.autoencoders'}
+          'SemiSupervisedAutoencoder': 'clustering_nb.autoencoders', 'VAE': 'clustering_nb.autoencoders', 'ConditionalVAE': 'clustering_nb.autoencoders', 'ClassReconstruction': 'clustering_nb.autoencoders'}
 
 @patch_to(NetworkEmbedder)
 def _remember(self, key):
@@ -429,16 +429,21 @@ def _recall(self, key):
     return True
 
 @patch_to(NetworkEmbedder)
-def save(self,
-    path, # E.g. `'encoder.safetensors'`
-)->Path: # `path`
-    "Write weights, parameters and history into one file."
+def _packed(self):
+    "What a file must hold: tensors, and facts."
     check_is_fitted(self, 'net_')
     params = {k: asdict(v) if is_dataclass(v) else v for k,v in self.get_params().items() if k not in ('checkpoint', 'random_state')}
     facts = {'kind': type(self).__name__, 'params': params|{'random_state': self.seed_}, 'shape': self.shape_, 'seed': self.seed_, 'history': self.loss_history_.to_dict('records'),
              'facts': {k: getattr(self, k) for k in self._facts}}
     kept = {f'kept.{step}.{k}': v for step,weights in self.kept_.items() for k,v in weights.items()}
-    return write_weights(path, kept|{f'net.{k}': v for k,v in self.net_.state_dict().items()}|{f'array.{k}': torch.from_numpy(getattr(self, k)) for k in self._arrays}, facts)
+    return kept|{f'net.{k}': v for k,v in self.net_.state_dict().items()}|{f'array.{k}': torch.from_numpy(getattr(self, k)) for k in self._arrays},facts
+
+@patch_to(NetworkEmbedder)
+def save(self,
+    path, # E.g. `'encoder.safetensors'`
+)->Path: # `path`
+    "Write weights, parameters and history into one file."
+    return write_weights(path, *self._packed())
 
 def load_network(
     path, # As written by `save`
@@ -447,11 +452,12 @@ def load_network(
     tensors,facts = read_weights(path)
     kind = str(facts.get('kind')) if isinstance(facts, dict) else None
     if kind not in _homes: raise ValueError(f"{printable(path)} holds a network of kind {kind!r}. {did_you_mean(kind, _homes)}")
-    try: return _rebuild(getattr(need(_homes[kind], 'torch'), kind), tensors, facts, path)
+    try: return getattr(need(_homes[kind], 'torch'), kind)._unpacked(tensors, facts, path)
     except (KeyError, TypeError, AttributeError, RuntimeError, IndexError, OverflowError) as e:
         raise ValueError(f"{printable(path)} was changed, or comes from another version: {type(e).__name__}: {e}. Save the network again.") from e
 
-def _rebuild(cls, tensors, facts, path):
+@patch_to(NetworkEmbedder, cls_method=True)
+def _unpacked(cls, tensors, facts, path):
     "An estimator from what its file holds."
     self = cls(**facts['params'])
     self.shape_,self.seed_ = tuple(facts['shape']),facts['seed']
