@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['INK', 'QUIET', 'GRID', 'SCALE', 'SVG_POINTS', 'MAX_THUMBNAILS', 'label_text', 'cluster_palette', 'align_labels',
-           'map_figure', 'uses_webgl', 'image_grid', 'bar_counts', 'quantile_boxes', 'heatmap', 'curve',
+           'map_figure', 'uses_webgl', 'image_grid', 'bar_counts', 'quantile_boxes', 'heatmap', 'dendrogram', 'curve',
            'explained_variance', 'k_distance', 'histogram', 'label_histograms', 'pixel_panels']
 
 # %% ../nbs/70_plots.ipynb #1ea30fbf
@@ -17,6 +17,7 @@ import numpy as np
 import plotly.graph_objects as go
 from PIL import Image
 from plotly.subplots import make_subplots
+from scipy.cluster import hierarchy
 from scipy.optimize import linear_sum_assignment
 
 from .core import printable
@@ -381,6 +382,55 @@ def heatmap(
 def _heat_axis(n, reversed=False, title=''):
     "With many names only some are written; the pointer tells the others."
     return _category(reversed, size=12 if n<=30 else 9, title_text=label_text(title))|dict(dtick=int(np.ceil(n/60)))
+
+# %% ../nbs/70_plots.ipynb #f790c96b
+def _cut_height(tree, n):
+    "Between the last union within a group and the first one of two groups."
+    heights = np.append(0, np.sort(tree[:, 2]))
+    return (heights[-n]+heights[1-n])/2 if n>1 else heights[-1]*1.05
+
+def _links(tree, height):
+    "Places of the leaves from the top, and (x, y, group or -1) of every union."
+    drawn = hierarchy.dendrogram(tree, no_plot=True)
+    order = drawn['leaves']
+    groups = hierarchy.fcluster(tree, height, 'distance')[order]
+    groups = np.unique(groups, return_index=True, return_inverse=True)
+    rank = np.argsort(np.argsort(groups[1]))[groups[2]] # Numbered from the top
+    links = [(x, y, int(rank[int((min(y)-5)//10)]) if max(x)<height else -1) for y,x in zip(drawn['icoord'], drawn['dcoord'])]
+    return order,rank,links
+
+# %% ../nbs/70_plots.ipynb #dc24d9a7
+def dendrogram(
+    tree, # Linkage as SciPy gives it, (c-1, 4)
+    names=None, # Names of the leaves, (c,); by default their numbers
+    n=None, # Number of groups to show by a cut
+    title='', # Title of the figure
+    x_title='height of the union', # What the distances are
+)->go.Figure: # A trace for what lies above the cut, then one per group
+    "A tree of classes or clusters."
+    tree = np.asarray(tree, dtype=np.float64)
+    if tree.ndim!=2 or tree.shape[1]!=4 or not hierarchy.is_valid_linkage(tree): raise ValueError(f"Expected a linkage as `scipy.cluster.hierarchy.linkage` gives it, (c-1, 4); got shape {tree.shape}.")
+    c = len(tree)+1
+    names = _distinct(_check_names(names, c, 'names'), 24)
+    if n is not None and not 1<=n<=c: raise ValueError(f"Expected `n` from 1 to {c} groups, as many as there are leaves; got {n}.")
+    height = _cut_height(tree, n or 1)
+    order,rank,links = _links(tree, height)
+    traces = [_branches(links, -1, 'above the cut', QUIET)]
+    for g in range(rank.max()+1):
+        colour,symbol = _style(g, _symbols)
+        at,name = np.flatnonzero(rank==g),f'group {g}: {(rank==g).sum()}'
+        if (rank==g).sum()>1: traces.append(_branches(links, g, name, colour, legendgroup=str(g)))
+        traces.append(go.Scatter(x=np.zeros(len(at)), y=at*10+5, mode='markers', marker=dict(color=colour, symbol=symbol, size=8 if c<=40 else 6), name=name, legendgroup=str(g), showlegend=n is not None,
+                                 text=[names[order[i]] for i in at], hovertemplate='%{text}<extra>%{fullData.name}</extra>', cliponaxis=False))
+    y = dict(tickmode='array', tickvals=np.arange(c)*10+5, ticktext=[names[i] for i in order], range=[10*c, 0], showgrid=False, ticklabelstandoff=6, tickfont_size=12 if c<=40 else 9)
+    fig = _figure(traces, title, f"Tree over {c} leaves"+(f", cut into {n} groups." if n else '.'), height=int(np.clip((22 if c<=40 else 12)*c, 160, 3200))+110, xaxis=dict(title_text=label_text(x_title, 60), range=[0, tree[:, 2].max()*1.03]), yaxis=y)
+    if n and n>1: fig.add_vline(x=height, line=dict(dash='dash', color=INK, width=1))
+    return fig
+
+def _branches(links, group, name, colour, **more):
+    "The unions of one group as one line with gaps."
+    x,y = ([v for link in links if link[2]==group for v in (*link[i], None)] for i in (0, 1))
+    return go.Scatter(x=np.array(x, np.float32), y=np.array(y, np.float32), mode='lines', line=dict(color=colour, width=1.5), name=name, hoverinfo='skip', showlegend=False, **more)
 
 # %% ../nbs/70_plots.ipynb #bf29e052
 def _hex_to_rgba(colour, alpha): return f"rgba({','.join(str(int(colour[i:i+2], 16)) for i in (1, 3, 5))},{alpha})"
