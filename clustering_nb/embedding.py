@@ -81,10 +81,13 @@ _learned = {
     'cvae': ('autoencoders', "Conditional VAE: encoder and decoder are told the class", {'labels_used': True, 'paper': 'Sohn, Lee and Yan, NeurIPS 2015'}),
     'class_losses': ('autoencoders', "Reconstruction losses under one autoencoder per class", {'labels_used': True}),
     'simclr': ('selfsupervised', "Contrastive encoder: two views of an image are recognised among others", {'tag': 'self-supervised', 'paper': 'Chen et al., ICML 2020'}),
-    'vicreg': ('selfsupervised', "Encoder whose vectors agree between two views and vary between images", {'tag': 'self-supervised', 'paper': 'Bardes, Ponce and LeCun, ICLR 2022'})}
+    'vicreg': ('selfsupervised', "Encoder whose vectors agree between two views and vary between images", {'tag': 'self-supervised', 'paper': 'Bardes, Ponce and LeCun, ICLR 2022'}),
+    'efficientnet_lite0': ('pretrained', "Features of EfficientNet-Lite0, trained on ImageNet; its weights come as a package", {'tag': 'pre-trained', 'paper': 'Tan and Le, ICML 2019'}),
+    'torchvision': ('pretrained', "Features of a classification network of torchvision, trained on ImageNet", {'tag': 'pre-trained'}),
+    'timm': ('pretrained', "Features of any network of timm", {'tag': 'pre-trained', 'extra': 'photos'})}
 
 for _name,(_module,_summary,_facts) in _learned.items():
-    embedders.add_lazy(_name, f'clustering_nb.{_module}:{_name}', _summary, extra='torch', **_facts)
+    embedders.add_lazy(_name, f'clustering_nb.{_module}:{_name}', _summary, **{'extra': 'torch'}|_facts)
 
 # %% ../nbs/30_embedding.ipynb #00cd8eba
 def check_embedder(
