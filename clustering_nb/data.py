@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['MAX_PIXELS', 'MAX_BYTES', 'datasets', 'BadImage', 'to_rgb', 'resize', 'decode', 'FolderFiles', 'ZipFiles', 'layout',
-           'parallel', 'LazyPixels', 'Images', 'as_images', 'as_uint8', 'load_folder', 'load_arrays', 'digits', 'iris',
-           'read_idx', 'find_idx', 'mnist', 'fashion_mnist', 'load']
+           'parallel', 'LazyPixels', 'Images', 'as_images', 'class_numbers', 'as_uint8', 'load_folder', 'load_arrays',
+           'digits', 'iris', 'read_idx', 'find_idx', 'mnist', 'fashion_mnist', 'load']
 
 # %% ../nbs/10_data.ipynb #ca1498bd
 import gzip
@@ -309,6 +309,20 @@ def as_images(
     if isinstance(X, Images): return X
     if isinstance(X, (str, bytes)): raise ValueError(f"Expected images, got the text {X!r}. Load them first: `load({X!r})`.")
     return Images(X)
+
+# %% ../nbs/10_data.ipynb #49ac64ea
+def class_numbers(
+    images, # `Images`
+    y=None, # Class numbers, (n,), -1 where unknown; None for the classes of `images`
+): # Class numbers, (n,), int64; names by class number
+    "Classes to learn from, or an error that says what is wrong with them."
+    y = images.labels if y is None else np.asarray(y)
+    if y is None: raise ValueError(f"This method learns from classes, and {images.name!r} has none. Give them as `y`, or take a method that needs none, such as `ae`, `vae` or `simclr`.")
+    if y.shape!=(len(images),) or y.dtype.kind not in 'ui': raise ValueError(f"Expected one class number per image, shape ({len(images)},), -1 where unknown; got {y.dtype} {y.shape}.")
+    names = images.class_names or tuple(str(c) for c in range(int(y.max())+1))
+    if y.max()>=len(names) or y.min()<-1: raise ValueError(f"Expected classes from 0 to {len(names)-1}, or -1; got {y.min()} to {y.max()}.")
+    if len(np.unique(y[y>=0]))<2: raise ValueError(f"Expected at least two classes to tell apart, got {len(np.unique(y[y>=0]))}. Methods such as `ae`, `vae` or `simclr` need none.")
+    return y.astype(np.int64),names
 
 # %% ../nbs/10_data.ipynb #de0036b6
 def as_uint8(

@@ -82,6 +82,7 @@ _learned = {
     'class_losses': ('autoencoders', "Reconstruction losses under one autoencoder per class", {'labels_used': True}),
     'simclr': ('selfsupervised', "Contrastive encoder: two views of an image are recognised among others", {'tag': 'self-supervised', 'paper': 'Chen et al., ICML 2020'}),
     'vicreg': ('selfsupervised', "Encoder whose vectors agree between two views and vary between images", {'tag': 'self-supervised', 'paper': 'Bardes, Ponce and LeCun, ICLR 2022'}),
+    'cnn': ('cnn', "Convolutional network trained on classes with Keras; its last layer but one", {'labels_used': True, 'extra': 'keras'}),
     'efficientnet_lite0': ('pretrained', "Features of EfficientNet-Lite0, trained on ImageNet; its weights come as a package", {'tag': 'pre-trained', 'paper': 'Tan and Le, ICML 2019'}),
     'torchvision': ('pretrained', "Features of a classification network of torchvision, trained on ImageNet", {'tag': 'pre-trained'}),
     'timm': ('pretrained', "Features of any network of timm", {'tag': 'pre-trained', 'extra': 'photos'})}
