@@ -51,7 +51,7 @@ def build_cnn(
     seed=0, # Of weights and dropout
 ): # A Keras model; takes pixels from 0 to 255
     "The network, untrained."
-    layers,seeds = keras.layers,iter(np.random.SeedSequence(seed).generate_state(1000).tolist())
+    layers,seeds = keras.layers,iter((np.random.SeedSequence(seed).generate_state(1000)>>1).tolist()) # Below 2³¹
     conv = lambda n: layers.Conv2D(n, 3, padding='same', activation='relu', kernel_regularizer=keras.regularizers.L2(weight_decay), kernel_initializer=keras.initializers.GlorotUniform(next(seeds)))
     dense = lambda n, **kw: layers.Dense(n, kernel_initializer=keras.initializers.GlorotUniform(next(seeds)), **kw)
     x = inputs = keras.Input(shape, name='pixels')
