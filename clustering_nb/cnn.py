@@ -48,19 +48,21 @@ def build_cnn(
     weight_decay=1e-4, # L2 penalty on the convolutions
     dropout=.25, # After the second block and those that follow
     last_dropout=.5, # Before the softmax
+    precision='float32', # Or `bfloat16`: sums stay in float32, products are quicker where the hardware has it
     seed=0, # Of weights and dropout
 ): # A Keras model; takes pixels from 0 to 255
     "The network, untrained."
+    half = {'dtype': keras.DTypePolicy('mixed_bfloat16')} if precision=='bfloat16' else {}
     layers,seeds = keras.layers,iter((np.random.SeedSequence(seed).generate_state(1000)>>1).tolist()) # Below 2³¹
-    conv = lambda n: layers.Conv2D(n, 3, padding='same', activation='relu', kernel_regularizer=keras.regularizers.L2(weight_decay), kernel_initializer=keras.initializers.GlorotUniform(next(seeds)))
+    conv = lambda n: layers.Conv2D(n, 3, padding='same', activation='relu', kernel_regularizer=keras.regularizers.L2(weight_decay), kernel_initializer=keras.initializers.GlorotUniform(next(seeds)), **half)
     dense = lambda n, **kw: layers.Dense(n, kernel_initializer=keras.initializers.GlorotUniform(next(seeds)), **kw)
     x = inputs = keras.Input(shape, name='pixels')
     x = layers.Rescaling(1/255)(x)
     for i,n in enumerate(filters):
-        for _ in range(depth): x = layers.BatchNormalization(momentum=.9)(conv(n)(x)) # (B, h/2ⁱ, w/2ⁱ, n)
-        x = layers.MaxPooling2D()(x)
-        if i and dropout: x = layers.Dropout(dropout, seed=next(seeds))(x)
-    x = dense(features, activation='relu', name='features')(layers.GlobalAveragePooling2D()(x)) # (B, features)
+        for _ in range(depth): x = layers.BatchNormalization(momentum=.9, **half)(conv(n)(x)) # (B, h/2ⁱ, w/2ⁱ, n)
+        x = layers.MaxPooling2D(**half)(x)
+        if i and dropout: x = layers.Dropout(dropout, seed=next(seeds), **half)(x)
+    x = dense(features, activation='relu', name='features')(layers.GlobalAveragePooling2D(dtype='float32')(x)) # (B, features)
     x = layers.Dropout(last_dropout, seed=next(seeds))(x)
     return keras.Model(inputs, dense(n_classes, activation='softmax', name='classes', dtype='float32')(x))
 
@@ -109,11 +111,12 @@ class KerasCNN(TransformerMixin, BaseEstimator):
         weight_decay=1e-4, # L2 penalty on the convolutions
         dropout=.25, # After the second block and those that follow
         last_dropout=.5, # Before the softmax
+        precision='float32', # Of training; `bfloat16` is quicker where the hardware has it
         random_state=0, # Of weights, order, dropout and augmentation
         checkpoint=None, # None keeps trained networks in the user's cache folder, False does not
     ):
         self.features,self.filters,self.depth,self.epochs,self.batch_size,self.lr,self.augmentation,self.validation = features,filters,depth,epochs,batch_size,lr,augmentation,validation
-        self.patience,self.plateau,self.weight_decay,self.dropout,self.last_dropout,self.random_state,self.checkpoint = patience,plateau,weight_decay,dropout,last_dropout,random_state,checkpoint
+        self.patience,self.plateau,self.weight_decay,self.dropout,self.last_dropout,self.precision,self.random_state,self.checkpoint = patience,plateau,weight_decay,dropout,last_dropout,precision,random_state,checkpoint
 
     def fit(self, X, y=None):
         "Train on images and their classes."
@@ -162,6 +165,7 @@ def _check(self, images):
     if isinstance(self.random_state, bool) or not isinstance(self.random_state, (int, np.integer)): raise ValueError(f"Expected `random_state` as a whole number, got {self.random_state!r}.")
     for k in ('features', 'depth', 'epochs', 'batch_size', 'patience', 'plateau'):
         if isinstance(getattr(self, k), bool) or not isinstance(getattr(self, k), (int, np.integer)) or getattr(self, k)<1: raise ValueError(f"Expected `{k}` as a whole number of at least 1, got {getattr(self, k)!r}.")
+    if self.precision not in ('float32', 'bfloat16'): raise ValueError(f"Expected `precision` float32 or bfloat16, got {self.precision!r}.")
     if not 0<=self.validation<1: raise ValueError(f"Expected `validation` as a share from 0 to below 1, got {self.validation!r}.")
     blocks,least = len(self._filters()),min(images.shape[1:3])
     if least<2**blocks: raise ValueError(f"Each of the {blocks} blocks halves the sides; images of {images.shape[1]} × {images.shape[2]} pixels allow {int(math.log2(least))}. Give fewer `filters`.")
@@ -229,7 +233,7 @@ def _train(self, x, y, train_at, val_at, key):
     size,path = min(self.batch_size, len(train_at)),self._checkpoint_path(key)
     net,state = _resume(path, key) if path else (None, None)
     if net is None:
-        net = build_cnn(x.shape[1:], len(self.class_names_), self._filters(), self.depth, self.features, self.weight_decay, self.dropout, self.last_dropout, self.seed_)
+        net = build_cnn(x.shape[1:], len(self.class_names_), self._filters(), self.depth, self.features, self.weight_decay, self.dropout, self.last_dropout, self.precision, self.seed_)
         net.compile(keras.optimizers.Adam(self.lr), loss='sparse_categorical_crossentropy', metrics=['accuracy'])
         state = {'history': [], 'best': math.inf, 'best_epoch': 0, 'waited': 0, 'plateau': 0}
     begun,resumed,best = time.monotonic(),len(state['history']),state.pop('best_weights', None)
@@ -357,6 +361,6 @@ def _recall(self, key):
     return True
 
 # %% ../nbs/31_cnn.ipynb #5e329a9f
-def cnn(features=256, filters=(32, 64, 128), depth=2, epochs=50, batch_size=32, lr=5e-4, seed=0):
+def cnn(features=256, filters=(32, 64, 128), depth=2, epochs=50, batch_size=32, lr=5e-4, precision='float32', seed=0):
     "Convolutional network trained on classes with Keras; its last layer but one"
-    return KerasCNN(features, filters, depth, epochs, batch_size, lr, random_state=seed)
+    return KerasCNN(features, filters, depth, epochs, batch_size, lr, precision=precision, random_state=seed)

@@ -237,7 +237,7 @@ def fingerprint(
     def add(x):
         if isinstance(x, np.ndarray):
             h.update(f'array {x.dtype.str} {x.shape}'.encode())
-            for row in np.array_split(x, max(1, x.nbytes>>26)): h.update(np.ascontiguousarray(row).tobytes() if row.dtype.hasobject is False else _refuse(row))
+            for row in np.array_split(np.atleast_1d(x), max(1, x.nbytes>>26)): h.update(np.ascontiguousarray(row).tobytes() if row.dtype.hasobject is False else _refuse(row))
         elif isinstance(x, dict):
             h.update(f'dict {len(x)}'.encode())
             for k in sorted(x, key=str): add(str(k)); add(x[k])
@@ -265,7 +265,7 @@ def versions()->dict: # Version by package, those installed only
         except PackageNotFoundError: continue
     return found
 
-_showing = {'_modidx.py', 'exploration.py', 'plots.py', 'report.py', 'cli.py'}
+_showing = {'_modidx.py', 'exploration.py', 'macro_categories.py', 'baseline.py', 'purity.py', 'plots.py', 'report.py', 'cli.py'}
 
 def code_fingerprint()->str: # 32 hex digits
     "Changes when a module that computes does, or the version of a library it computes with."

