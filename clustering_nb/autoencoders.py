@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from .core import check_memory, did_you_mean, need, patch_to, progress
-from .data import Images, as_images
+from .data import Images, as_images, class_numbers
 from .training import NetworkEmbedder, epoch_order, int_seed, seeded, write_weights
 
 # %% ../nbs/32_autoencoders.ipynb #3b64adbe
@@ -227,16 +227,6 @@ def _check_weights(**weights):
     for k,v in weights.items():
         if not isinstance(v, (int, float)) or not 0<=v<math.inf: raise ValueError(f"Expected `{k}`, the weight of a part of the loss, from 0 on; got {v!r}.")
 
-def _class_numbers(images, y, n):
-    "Classes as numbers, -1 where unknown, and their names."
-    y = images.labels if y is None else np.asarray(y)
-    if y is None: raise ValueError(f"This method learns from classes, and {images.name!r} has none. Give them as `y`, or take `ae` or `vae`.")
-    if y.shape!=(n,) or y.dtype.kind not in 'ui': raise ValueError(f"Expected one class number per image, shape ({n},), -1 where unknown; got {y.dtype} {y.shape}.")
-    names = images.class_names or tuple(str(c) for c in range(int(y.max())+1))
-    if y.max()>=len(names) or y.min()<-1: raise ValueError(f"Expected classes from 0 to {len(names)-1}, or -1; got {y.min()} to {y.max()}.")
-    if len(np.unique(y[y>=0]))<2: raise ValueError(f"Expected at least two classes to tell apart, got {len(np.unique(y[y>=0]))}. Take `ae` or `vae`, which need none.")
-    return y.astype(np.int64),names
-
 class SemiSupervisedAutoencoder(Autoencoder):
     "Autoencoder with a classifier on its vectors; loss = alpha · reconstruction + beta · cross-entropy."
     labels_used = True
@@ -260,7 +250,7 @@ class SemiSupervisedAutoencoder(Autoencoder):
     def _targets(self, images, y):
         super()._targets(images, y)
         if not 0<self.labelled<=1: raise ValueError(f"Expected `labelled` as a share above 0, up to 1; got {self.labelled!r}.")
-        y,self.class_names_ = _class_numbers(images, y, len(images))
+        y,self.class_names_ = class_numbers(images, y)
         _check_weights(alpha=self.alpha, beta=self.beta)
         hidden = np.random.default_rng(self.seed_).permutation(len(y))[round(self.labelled*len(y)):]
         y = y.copy(); y[hidden] = -1
@@ -321,7 +311,7 @@ class ConditionalVAE(VAE):
 
     def _targets(self, images, y):
         super()._targets(images, y)
-        y,self.class_names_ = _class_numbers(images, y, len(images))
+        y,self.class_names_ = class_numbers(images, y)
         if (y<0).any(): raise ValueError(f"{(y<0).sum()} images have no class; this network is told the class of each. Leave them out, or take `ssae`.")
         self.seen_ = [int(c) for c in np.unique(y)]
         return (torch.from_numpy(y),)
@@ -440,7 +430,7 @@ class ClassReconstruction(TransformerMixin, BaseEstimator):
     def fit(self, X, y=None):
         "Train one autoencoder on the images of each class."
         images = as_images(X)
-        y,self.class_names_ = _class_numbers(images, y, len(images))
+        y,self.class_names_ = class_numbers(images, y)
         few = [self.class_names_[c] for c in range(len(self.class_names_)) if 0<(y==c).sum()<2]
         if few: raise ValueError(f"Class {few[0]!r} has one image; an autoencoder needs at least 2. Leave the class out, or join it with another.")
         self.shape_,seen = images.shape[1:],np.unique(y[y>=0])
@@ -464,8 +454,8 @@ class ClassReconstruction(TransformerMixin, BaseEstimator):
         return (logs-logs.mean(1, keepdims=True)).astype(np.float32)
 
     def classify(self, X):
-        "Number of the network that draws each image best, (n,)."
-        return self.transform(X).argmin(1)
+        "Number of the class whose network draws each image best, (n,)."
+        return np.array([self.class_names_.index(name) for name in self.networks_])[self.transform(X).argmin(1)]
 
 # %% ../nbs/32_autoencoders.ipynb #0446e497
 @patch_to(ClassReconstruction)
@@ -476,16 +466,17 @@ def save(self,
     check_is_fitted(self, 'networks_')
     packed = [net._packed() for net in self.networks_.values()]
     params = {k: v for k,v in self.get_params().items() if k!='checkpoint'}|{'random_state': self.seed_}
-    facts = {'kind': type(self).__name__, 'params': params, 'shape': self.shape_, 'class_names': self.class_names_, 'networks': list(self.networks_), 'facts': [facts for _,facts in packed]}
+    facts = {'kind': type(self).__name__, 'params': params, 'shape': self.shape_, 'class_names': list(self.class_names_), 'networks': list(self.networks_), 'facts': [facts for _,facts in packed]}
     return write_weights(path, {f'{i}.{k}': v for i,(tensors,_) in enumerate(packed) for k,v in tensors.items()}, facts)
 
 @patch_to(ClassReconstruction, cls_method=True)
 def _unpacked(cls, tensors, facts, path):
     "An estimator from what its file holds."
     self = cls(**facts['params'])
-    self.shape_,self.seed_,self.class_names_ = tuple(facts['shape']),self.random_state,list(facts['class_names'])
+    self.shape_,self.seed_,self.class_names_ = tuple(facts['shape']),self.random_state,tuple(facts['class_names'])
+    if len(facts['networks'])!=len(facts['facts']): raise KeyError(f"{len(facts['networks'])} networks, {len(facts['facts'])} descriptions")
     part = lambda i: {k.split('.', 1)[1]: v for k,v in tensors.items() if k.split('.')[0]==str(i)}
-    self.networks_ = {name: Autoencoder._unpacked(part(i), f, path) for i,(name,f) in enumerate(zip(facts['networks'], facts['facts'], strict=True))}
+    self.networks_ = {name: Autoencoder._unpacked(part(i), f, path) for i,(name,f) in enumerate(zip(facts['networks'], facts['facts']))}
     return self
 
 # %% ../nbs/32_autoencoders.ipynb #877c2b21

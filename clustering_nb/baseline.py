@@ -33,7 +33,7 @@ def logistic(
 ): # A scikit-learn pipeline
     "Logistic regression on standardised vectors."
     steps = [PCA(components, random_state=seed)] if components else []
-    return make_pipeline(*steps, StandardScaler(), LogisticRegression(C=C, class_weight=class_weight, max_iter=max_iter))
+    return make_pipeline(StandardScaler(), *steps, LogisticRegression(C=C, class_weight=class_weight, max_iter=max_iter))
 
 # %% ../nbs/52_baseline.ipynb #3c2e101e
 def _check_parts(Z_train, y_train, Z_test, y_test):

@@ -5,10 +5,12 @@
 # %% auto #0
 __all__ = ['BACKEND', 'keras', 'CODE', 'choose_backend', 'build_cnn', 'augment', 'KerasCNN', 'hold_back', 'load_cnn', 'cnn']
 
-# %% ../nbs/31_cnn.ipynb #ff25d293
+# %% ../nbs/31_cnn.ipynb #b17cfd69
+import io
 import json
 import math
 import os
+import tempfile
 import time
 import warnings
 import zipfile
@@ -37,6 +39,7 @@ def choose_backend()->str: # `tensorflow` or `torch`
 BACKEND = choose_backend()
 if BACKEND=='tensorflow': need('tensorflow', 'keras')
 keras = need('keras', 'keras')
+BACKEND = keras.backend.backend() # Another one, if somebody imported Keras before
 
 # %% ../nbs/31_cnn.ipynb #cb8c9efe
 def build_cnn(
@@ -63,7 +66,7 @@ def build_cnn(
         x = layers.MaxPooling2D(**half)(x)
         if i and dropout: x = layers.Dropout(dropout, seed=next(seeds), **half)(x)
     x = dense(features, activation='relu', name='features')(layers.GlobalAveragePooling2D(dtype='float32')(x)) # (B, features)
-    x = layers.Dropout(last_dropout, seed=next(seeds))(x)
+    if last_dropout: x = layers.Dropout(last_dropout, seed=next(seeds))(x)
     return keras.Model(inputs, dense(n_classes, activation='softmax', name='classes', dtype='float32')(x))
 
 # %% ../nbs/31_cnn.ipynb #9c7f9e69
@@ -90,8 +93,13 @@ def augment(
         out[i] = np.asarray(Image.fromarray(x).transform((w, h), Image.Transform.AFFINE, place, Image.Resampling.BILINEAR))
     return out
 
-# %% ../nbs/31_cnn.ipynb #9acf7318
+# %% ../nbs/31_cnn.ipynb #190e01c8
 CODE = code_fingerprint()
+
+def _devices():
+    "What Keras computes on; a graphics card rounds differently."
+    if BACKEND=='torch': return 'cuda' if need('torch').cuda.is_available() else 'cpu'
+    return 'gpu' if need('tensorflow').config.list_physical_devices('GPU') else 'cpu'
 
 class KerasCNN(TransformerMixin, BaseEstimator):
     "Features of a convolutional network trained on classes."
@@ -120,7 +128,13 @@ class KerasCNN(TransformerMixin, BaseEstimator):
 
     def fit(self, X, y=None):
         "Train on images and their classes."
-        images = as_images(X)
+        before = dict(self.__dict__)
+        try: return self._fit(as_images(X), y)
+        except BaseException: # Half a fit is none
+            self.__dict__ = before
+            raise
+
+    def _fit(self, images, y):
         if images.is_vectors: raise ValueError(f"This network learns from images (n, h, w) or (n, h, w, 3); {images.name!r} holds vectors of {images.shape[1]} numbers.")
         y,self.class_names_ = class_numbers(images, y)
         if (y<0).any(): raise ValueError(f"{(y<0).sum()} images have no class; this network is told the class of each. Leave them out.")
@@ -128,18 +142,18 @@ class KerasCNN(TransformerMixin, BaseEstimator):
         self.shape_,self.seed_ = images.shape[1:],int(self.random_state)
         train_at,val_at = hold_back(y, self.validation, self.seed_)
         x = self._bytes(images)
-        key = fingerprint('KerasCNN', plain({k: v for k,v in self.get_params().items() if k!='checkpoint'}), self.seed_, x, y, self.class_names_, BACKEND, CODE)
+        key = fingerprint('KerasCNN', plain({k: v for k,v in self.get_params().items() if k!='checkpoint'}), self.seed_, x, y, self.class_names_, BACKEND, _devices(), CODE)
         if not self._recall(key): self._train(x, y, train_at, val_at, key)
         self.embed_ = keras.Model(self.net_.input, self.net_.get_layer('features').output)
         return self
 
     def transform(self, X):
         "(n, features) float32."
-        return self._run(self.embed_, X)
+        return self._run('embed_', X)
 
     def predict_proba(self, X):
         "(n, classes): how likely each class is for each image."
-        return self._run(self.net_, X)
+        return self._run('net_', X)
 
     def classify(self, X):
         "Number of the likeliest class of each image, (n,)."
@@ -151,11 +165,11 @@ def hold_back(
     share, # Of each class to validate with
     seed, # Of the draw
 ): # Positions to train on, positions to validate with
-    "Draw a share of every class; a class with one image is trained on."
+    "Draw a share of every class, one image at least of three; a class with one is trained on."
     rng,val = np.random.default_rng(seed),[]
     for c in np.unique(y):
         at = rng.permutation(np.flatnonzero(y==c))
-        val.append(at[:min(round(share*len(at)), len(at)-1)])
+        val.append(at[:min(max(round(share*len(at)), int(share>0 and len(at)>2)), len(at)-1)])
     val = np.sort(np.concatenate(val))
     return np.setdiff1d(np.arange(len(y)), val),val
 
@@ -166,6 +180,10 @@ def _check(self, images):
     for k in ('features', 'depth', 'epochs', 'batch_size', 'patience', 'plateau'):
         if isinstance(getattr(self, k), bool) or not isinstance(getattr(self, k), (int, np.integer)) or getattr(self, k)<1: raise ValueError(f"Expected `{k}` as a whole number of at least 1, got {getattr(self, k)!r}.")
     if self.precision not in ('float32', 'bfloat16'): raise ValueError(f"Expected `precision` float32 or bfloat16, got {self.precision!r}.")
+    if self.augmentation not in (True, False, 'auto'): raise ValueError(f"Expected `augmentation` true, false or auto, got {self.augmentation!r}.")
+    if not self.lr>0: raise ValueError(f"Expected `lr` above 0, got {self.lr!r}.")
+    for k in ('dropout', 'last_dropout'):
+        if not 0<=getattr(self, k)<1: raise ValueError(f"Expected `{k}` as a share from 0 to below 1, got {getattr(self, k)!r}.")
     if not 0<=self.validation<1: raise ValueError(f"Expected `validation` as a share from 0 to below 1, got {self.validation!r}.")
     blocks,least = len(self._filters()),min(images.shape[1:3])
     if least<2**blocks: raise ValueError(f"Each of the {blocks} blocks halves the sides; images of {images.shape[1]} × {images.shape[2]} pixels allow {int(math.log2(least))}. Give fewer `filters`.")
@@ -191,13 +209,13 @@ def _bytes(self, images):
     return x[..., None] if x.ndim==3 else x
 
 @patch_to(KerasCNN)
-def _run(self, net, X):
+def _run(self, which, X):
     "What a network gives for new images, in batches."
     check_is_fitted(self, 'net_')
     images = as_images(X)
     if images.shape[1:]!=self.shape_: raise ValueError(f"Fitted on images of shape {self.shape_}, got {images.shape[1:]}. Load both at one `size`.")
-    found = [keras.ops.convert_to_numpy(net(self._bytes(images._take(np.arange(s.start, s.stop))).astype(np.float32), training=False)) for s in (slice(i, min(i+256, len(images))) for i in range(0, len(images), 256))]
-    return np.concatenate(found).astype(np.float32)
+    net,size = getattr(self, which),max(self.batch_size, 32)
+    return np.concatenate([net.predict_on_batch(self._bytes(images[i:i+size]).astype(np.float32)) for i in range(0, len(images), size)]).astype(np.float32)
 
 # %% ../nbs/31_cnn.ipynb #20482336
 class _Epoch(keras.utils.PyDataset):
@@ -237,7 +255,7 @@ def _train(self, x, y, train_at, val_at, key):
         net.compile(keras.optimizers.Adam(self.lr), loss='sparse_categorical_crossentropy', metrics=['accuracy'])
         state = {'history': [], 'best': math.inf, 'best_epoch': 0, 'waited': 0, 'plateau': 0}
     begun,resumed,best = time.monotonic(),len(state['history']),state.pop('best_weights', None)
-    augmented = self.augmentation is True or self.augmentation=='auto' and x.shape[-1]==3
+    augmented = x.shape[-1]==3 if self.augmentation=='auto' else bool(self.augmentation)
     per = math.ceil(len(train_at)/size)
     with progress(None, 'training KerasCNN', total=self.epochs*per, unit='batch') as bar:
         bar.update(resumed*per)
@@ -255,8 +273,7 @@ def _train(self, x, y, train_at, val_at, key):
     if best is not None: net.set_weights(best)
     self.net_,self.loss_history_ = net,need('pandas').DataFrame(state['history'])
     if path:
-        for p in (path, path.with_suffix('.json'), path.with_suffix('.npz')):
-            with suppress(OSError): p.unlink()
+        with suppress(OSError): path.unlink()
     if resumed or time.monotonic()-begun>20: self._remember(key)
 
 @patch_to(KerasCNN)
@@ -279,34 +296,33 @@ def _judge(self, net, state, row, best):
 def _checkpoint_path(self, key): return None if self.checkpoint is False else cache_folder('checkpoints')/f'{key}.keras'
 
 def _save_checkpoint(path, key, net, state, best):
-    "Model with optimizer, best weights and history, each whole or not at all; the history comes last and tells that all is there."
+    "Model with optimizer, best weights and history in one file, whole or not at all."
+    weights = io.BytesIO()
+    np.savez(weights, *(best or []))
     try:
-        name = f"{len(state['history'])}"
-        with suppress(OSError): path.with_suffix('.json').unlink()
-        _save_keras(net, path)
-        with atomic_path(path.with_suffix('.npz')) as tmp, tmp.open('wb') as f: np.savez(f, *(best or []))
-        with atomic_path(path.with_suffix('.json')) as tmp: tmp.write_text(json.dumps({'key': key, 'epochs': name, 'state': state}))
+        _save_keras(net, path, {'checkpoint.json': json.dumps({'key': key, 'state': state}), 'best.npz': weights.getvalue()})
+        prune(path.parent, '*.keras', 1<<30)
         return path
     except OSError as e:
         warnings.warn(f"Training can't be resumed: no checkpoint can be kept in {printable(path.parent)}: {e.strerror or e}. CLUSTERING_NB_CACHE names another folder.")
         return None
 
-def _save_keras(net, path):
-    with atomic_path(path) as tmp:
-        named = tmp.with_suffix('.keras') # Keras goes by the ending
-        try:
-            net.save(named)
-            os.replace(named, tmp)
-        finally: named.unlink(missing_ok=True)
+def _save_keras(net, path, more):
+    "A model in Keras' format, with further files in its archive."
+    with atomic_path(path) as tmp, tempfile.TemporaryDirectory(dir=tmp.parent, prefix='.keras') as folder:
+        made = Path(folder)/'model.keras' # Keras goes by the ending
+        net.save(made)
+        with zipfile.ZipFile(made, 'a') as z:
+            for name,text in more.items(): z.writestr(name, text)
+        os.replace(made, tmp)
 
 def _resume(path, key):
     "Model and state of an interrupted training, or None twice."
     try:
-        facts = json.loads(path.with_suffix('.json').read_text())
+        with zipfile.ZipFile(path) as z: facts,weights = json.loads(z.read('checkpoint.json')),z.read('best.npz')
         if facts['key']!=key: return None,None
-        net = keras.saving.load_model(path, safe_mode=True)
-        with np.load(path.with_suffix('.npz'), allow_pickle=False) as z: best = [z[f'arr_{i}'] for i in range(len(z.files))]
-        return net,facts['state']|{'best_weights': best or None}
+        with np.load(io.BytesIO(weights), allow_pickle=False) as z: best = [z[f'arr_{i}'] for i in range(len(z.files))]
+        return keras.saving.load_model(path, safe_mode=True),facts['state']|{'best_weights': best or None}
     except Exception: return None,None # None there, or damaged: training starts anew. Keras raises errors of many kinds
 
 # %% ../nbs/31_cnn.ipynb #bb77fa7d
@@ -319,9 +335,7 @@ def save(self,
     path = Path(path)
     if path.suffix!='.keras': raise ValueError(f"Expected a file name that ends in .keras, got {printable(path.name)!r}.")
     facts = {'params': {k: v for k,v in self.get_params().items() if k!='checkpoint'}, 'shape': self.shape_, 'seed': self.seed_, 'class_names': self.class_names_, 'history': self.loss_history_.to_dict('records')}
-    with atomic_path(path) as tmp:
-        _save_keras(self.net_, tmp)
-        with zipfile.ZipFile(tmp, 'a') as z: z.writestr('clustering_nb.json', json.dumps(plain(facts)))
+    _save_keras(self.net_, path, {'clustering_nb.json': json.dumps(plain(facts))})
     return path
 
 def load_cnn(
@@ -337,7 +351,7 @@ def load_cnn(
         self.loss_history_ = need('pandas').DataFrame(facts['history'])
         self.embed_ = keras.Model(self.net_.input, self.net_.get_layer('features').output)
     except FileNotFoundError: raise
-    except Exception as e: raise ValueError(f"{printable(path)} holds no network of this library, or was cut off: {str(e).splitlines()[0][:200]}. Save it again.") from e # Keras raises errors of many kinds
+    except Exception as e: raise ValueError(f"{printable(path)} holds no network of this library, or was cut off: {(str(e).splitlines() or [type(e).__name__])[0][:200]}. Save it again.") from e # Keras raises errors of many kinds
     return self
 
 @patch_to(KerasCNN)
@@ -357,6 +371,7 @@ def _recall(self, key):
     if self.checkpoint is False or not path.exists(): return False
     try: known = load_cnn(path)
     except (ValueError, OSError): return False # Damaged or gone: train it again
+    with suppress(OSError): os.utime(path) # Used just now
     self.net_,self.loss_history_ = known.net_,known.loss_history_
     return True
 

@@ -255,7 +255,7 @@ def fingerprint(
 def _refuse(x): raise TypeError(f"Can't fingerprint {type(x).__name__}: expected arrays of numbers or strings, text, numbers, or lists and dicts of them.")
 
 # %% ../nbs/00_core.ipynb #a54f3e67
-_computing = 'numpy scipy scikit-learn umap-learn pynndescent numba hdbscan fastcluster pillow torch tensorflow keras'.split()
+_computing = 'numpy scipy scikit-learn umap-learn pynndescent numba hdbscan fastcluster pillow torch torchvision timm tensorflow keras'.split()
 
 def versions()->dict: # Version by package, those installed only
     "Versions of Python, this library and the libraries that compute."
@@ -280,7 +280,7 @@ def prune(
     max_bytes, # How large they may be together
 ):
     "Remove the least recently used files above a size, and what processes that were killed left behind."
-    for left in folder.glob('.*.part'):
+    for left in folder.rglob('.*.part'):
         with suppress(FileNotFoundError): # Another process may tidy up as well
             if time.time()-left.stat().st_mtime>86400: left.unlink()
     found = []

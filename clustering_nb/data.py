@@ -54,11 +54,13 @@ def resize(
     image, # PIL image, RGB
     size, # Side of the square in pixels
     fit='crop', # `crop` the middle, `squash` the sides, or `pad` with white
+    interpolation='bilinear', # Or `bicubic`
 ): # PIL image, (size, size)
     "Make an image square, averaging over the pixels that fall together."
-    if fit=='squash': return image.resize((size, size), Image.Resampling.BOX if min(image.size)>=size else Image.Resampling.BILINEAR)
-    if fit=='pad': return ImageOps.pad(image, (size, size), Image.Resampling.BILINEAR, color='white')
-    if fit=='crop': return ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR)
+    how = Image.Resampling.BICUBIC if interpolation=='bicubic' else Image.Resampling.BILINEAR
+    if fit=='squash': return image.resize((size, size), Image.Resampling.BOX if min(image.size)>=size else how)
+    if fit=='pad': return ImageOps.pad(image, (size, size), how, color='white')
+    if fit=='crop': return ImageOps.fit(image, (size, size), how)
     raise ValueError(f"Unknown fit {fit!r}. {did_you_mean(fit, _fits)}")
 
 # %% ../nbs/10_data.ipynb #ab004837
@@ -66,6 +68,7 @@ def decode(
     data, # Contents of the file, bytes
     size=None, # Side of the square to make of it; None keeps it as it is
     fit='crop', # How to make it square
+    interpolation='bilinear', # Or `bicubic`
 )->np.ndarray: # (h, w, 3), uint8
     "Decode one image file: upright, RGB, resized. The first frame of an animation."
     if not data: raise BadImage('empty file')
@@ -76,7 +79,7 @@ def decode(
             if size: image.draft('RGB', (size*2, size*2)) # JPEG decodes to a fraction of its size, several times faster
             image.load()
             image = to_rgb(ImageOps.exif_transpose(image))
-        return np.asarray(resize(image, size, fit) if size else image)
+        return np.asarray(resize(image, size, fit, interpolation) if size else image)
     except Image.DecompressionBombError as e: raise BadImage(f'more pixels than the limit of {MAX_PIXELS:,}') from e
     except UnidentifiedImageError as e: raise BadImage('not an image, or of an unknown format') from e
     except BadImage: raise
@@ -194,21 +197,21 @@ def parallel(
 # %% ../nbs/10_data.ipynb #9d507647
 class LazyPixels:
     "Pixels of image files, (n, size, size, 3) as uint8, decoded when sliced."
-    def __init__(self, files, names, digests, size=64, fit='crop'):
-        self.files,self.names,self.digests,self.size,self.fit = files,np.asarray(names, dtype=object),np.asarray(digests),size,fit
+    def __init__(self, files, names, digests, size=64, fit='crop', interpolation='bilinear'):
+        self.files,self.names,self.digests,self.size,self.fit,self.interpolation = files,np.asarray(names, dtype=object),np.asarray(digests),size,fit,interpolation
 
     dtype,ndim = np.dtype(np.uint8),4
     @property
     def shape(self): return (len(self.names), self.size, self.size, 3)
     def __len__(self): return len(self.names)
-    def take(self, idx): return LazyPixels(self.files, self.names[idx], self.digests[idx], self.size, self.fit)
-    def resized(self, size, fit=None): return LazyPixels(self.files, self.names, self.digests, size, fit or self.fit)
+    def take(self, idx): return LazyPixels(self.files, self.names[idx], self.digests[idx], self.size, self.fit, self.interpolation)
+    def resized(self, size, fit=None, interpolation='bilinear'): return LazyPixels(self.files, self.names, self.digests, size, fit or self.fit, interpolation)
 
     def _one(self, i):
         try: data = self.files.read(self.names[i])
         except BadImage as e: raise ValueError(f"{printable(self.names[i])} could be read before and can't now: {e}. Load the folder again.") from e
         if _digest(data)!=self.digests[i]: raise ValueError(f"{printable(self.names[i])} has changed since the folder was loaded. Load it again.")
-        return decode(data, self.size, self.fit)
+        return decode(data, self.size, self.fit, self.interpolation)
 
     def __getitem__(self, idx):
         at = np.atleast_1d(np.arange(len(self))[idx])

@@ -16,6 +16,7 @@ from scipy.spatial.distance import pdist, squareform
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from .clustering import cut_tree
 from .core import patch_to
 from .metrics import check_clusters
 from .plots import dendrogram, heatmap
@@ -62,7 +63,7 @@ def groups(self,
     "Macro-category of each class."
     check_is_fitted(self, 'linkage_')
     if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or not 1<=n<=len(self.classes_): raise ValueError(f"Expected `n` from 1 to {len(self.classes_)}, as many as there are classes; got {n!r}.")
-    return self._from_left(fcluster(self.linkage_, n, 'maxclust'))
+    return self._from_left(cut_tree(self.linkage_, n))
 
 @patch_to(MacroCategories)
 def _from_left(self, found):

@@ -389,12 +389,11 @@ def _cut_height(tree, n):
     heights = np.append(0, np.sort(tree[:, 2]))
     return (heights[-n]+heights[1-n])/2 if n>1 else heights[-1]*1.05
 
-def _links(tree, height):
+def _links(tree, n, height):
     "Places of the leaves from the top, and (x, y, group or -1) of every union."
     drawn = hierarchy.dendrogram(tree, no_plot=True)
     order = drawn['leaves']
-    groups = hierarchy.fcluster(tree, height, 'distance')[order]
-    groups = np.unique(groups, return_index=True, return_inverse=True)
+    groups = np.unique(hierarchy.cut_tree(tree, n_clusters=n)[order, 0], return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(groups[1]))[groups[2]] # Numbered from the top
     links = [(x, y, int(rank[int((min(y)-5)//10)]) if max(x)<height else -1) for y,x in zip(drawn['icoord'], drawn['dcoord'])]
     return order,rank,links
@@ -414,7 +413,7 @@ def dendrogram(
     names = _distinct(_check_names(names, c, 'names'), 24)
     if n is not None and not 1<=n<=c: raise ValueError(f"Expected `n` from 1 to {c} groups, as many as there are leaves; got {n}.")
     height = _cut_height(tree, n or 1)
-    order,rank,links = _links(tree, height)
+    order,rank,links = _links(tree, n or 1, height)
     traces = [_branches(links, -1, 'above the cut', QUIET)]
     for g in range(rank.max()+1):
         colour,symbol = _style(g, _symbols)

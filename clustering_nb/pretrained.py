@@ -6,10 +6,10 @@
 __all__ = ['torch', 'nn', 'F', 'SOURCES', 'BLOCK', 'NetworkFacts', 'read_state', 'build_network', 'fold_batch_norms',
            'FeatureStore', 'image_digests', 'PretrainedFeatures', 'efficientnet_lite0', 'torchvision', 'timm']
 
-# %% ../nbs/33_pretrained.ipynb #12fa66f3
+# %% ../nbs/33_pretrained.ipynb #789620a3
 import hashlib
 import math
-import time
+import re
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -42,7 +42,7 @@ class NetworkFacts:
     interpolation: str # `bilinear` or `bicubic`
     licence: str # Of the weights
     data: str # What it was trained on
-    labels_seen: bool # Was it taught classes?
+    labels_seen: bool|None # Was it taught classes? None if that is not known
     width: int = 0 # Of the vectors; known once it is built
 
     def at(self, side):
@@ -95,7 +95,9 @@ class _Lite0(nn.Module):
         h = self._blocks(F.relu6(self._bn0(self._conv_stem(x)))) # (B, 320, side/32, side/32)
         return self._fc(F.relu6(self._bn1(self._conv_head(h))).mean((2, 3)))
 
-# %% ../nbs/33_pretrained.ipynb #9011e375
+# %% ../nbs/33_pretrained.ipynb #88bca56e
+def _said(e): return (str(e).splitlines() or [type(e).__name__])[0][:200]
+
 def read_state(
     path, # A `.safetensors` or `.pth` file
 )->dict: # Name → tensor
@@ -105,7 +107,7 @@ def read_state(
     try:
         if path.suffix=='.safetensors': return need('safetensors.torch', 'torch').load_file(path)
         found = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as e: raise ValueError(f"{printable(path)} holds no weights, or was cut off: {str(e).splitlines()[0][:200]}. Download it again.") from e # The libraries raise errors of several kinds
+    except Exception as e: raise ValueError(f"{printable(path)} holds no weights, or was cut off: {_said(e)}. Delete it and download it again.") from e # The libraries raise errors of several kinds
     found = found.get('state_dict', found.get('model', found)) if isinstance(found, dict) else found
     if not isinstance(found, dict) or not all(isinstance(v, torch.Tensor) for v in found.values()): raise ValueError(f"{printable(path)} holds no weights but {type(found).__name__}. Expected a dict of tensors.")
     return found
@@ -113,10 +115,11 @@ def read_state(
 def _put_state(net, path):
     "Give a network the weights of a file, or say what does not fit."
     state = read_state(path)
-    own = net.state_dict()
-    wrong = [k for k in own if k not in state or state[k].shape!=own[k].shape]
-    if wrong: raise ValueError(f"The weights in {printable(path)} belong to another network: {len(wrong)} of {len(own)} arrays are missing or have another shape, the first is {wrong[0]!r}.")
-    net.load_state_dict({k: state[k] for k in own})
+    for k in [k for k in state if re.search(r'denselayer\d+\.(norm|relu|conv)\.[12]\.', k)]: state[re.sub(r'(norm|relu|conv)\.([12]\.)', r'\1\2', k)] = state.pop(k) # Files of DenseNet have names that PyTorch no longer takes
+    try: missing,more = net.load_state_dict(state, strict=False) # The dict itself: it may carry the version of its layout
+    except RuntimeError as e: raise ValueError(f"The weights in {printable(path)} belong to another network: {' '.join(str(e).split())[:300]}.") from e
+    missing = [k for k in missing if not k.endswith('num_batches_tracked')] # Older files have none
+    if missing: raise ValueError(f"The weights in {printable(path)} belong to another network: {len(missing)} of {len(net.state_dict())} arrays are missing, the first is {missing[0]!r}.")
     return net
 
 # %% ../nbs/33_pretrained.ipynb #210bddc3
@@ -135,6 +138,7 @@ def _torchvision(name, weights, side):
     p = entry.transforms()
     more = {'init_weights': False} if name in ('googlenet', 'inception_v3') else {} # What they would draw is overwritten
     if name in ('googlenet', 'inception_v3'): more |= {'aux_logits': True, 'transform_input': True}
+    if name.startswith('vit_'): more |= {'image_size': p.crop_size[0]} # Weights for larger squares have more places
     with seeded(0): net = models.get_model(name, weights=None, **more) # Drawing initial weights must not move the global generator
     net = _put_state(net, weights or _download(entry.url, f"torchvision's {name}"))
     facts = NetworkFacts(name, 'torchvision', p.crop_size[0], p.resize_size[0], tuple(p.mean), tuple(p.std), p.interpolation.value,
@@ -148,27 +152,34 @@ def _download(url, what):
     if path.exists(): return path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        digest = path.stem.rsplit('-', 1)[-1]
-        torch.hub.download_url_to_file(url, str(path), digest if len(digest)==8 else None, progress=False)
+        digest = re.search(r'-([0-9a-f]{8,})\.', path.name)
+        torch.hub.download_url_to_file(url, str(path), digest and digest[1], progress=False)
     except (URLError, OSError, RuntimeError) as e:
         raise ConnectionError(f"The weights of {what} are not on this machine and can't be downloaded: {e}. Put {path.name} from {url} into {printable(path.parent)}, give the file as `weights`, or take `efficientnet_lite0`, which brings its own.") from e
     return path
+
+def _taught(about):
+    "Did a network of timm learn classes? Its tag tells, mostly."
+    tag = about.get('tag') or ''
+    if re.search(r'(^|_)(in\d+k?|inat\d*|ft)', tag): return True
+    return False if not about.get('num_classes') or re.search('dino|mae|jepa|lvd', tag) else None
 
 def _timm(name, weights, side):
     timm = need('timm', 'photos')
     if not timm.is_model(name): raise ValueError(f"timm has no network {name!r}. {did_you_mean(name, timm.list_models())}")
     if '.' in name and name not in timm.list_pretrained(): raise ValueError(f"timm has no weights {name!r}. {did_you_mean(name, timm.list_pretrained(name.split('.')[0]+'*') or timm.list_pretrained())}")
+    if weights and not Path(weights).is_file(): raise FileNotFoundError(f"No file {printable(weights)}. Expected the weights of timm's {name}.")
     try:
-        with seeded(0): net = timm.create_model(name, pretrained=not weights)
-    except (OSError, RuntimeError, ValueError) as e: # Its loaders raise errors of several kinds
+        with seeded(0): net = timm.create_model(name, pretrained=True, pretrained_cfg_overlay={'file': str(weights)} if weights else None)
+    except Exception as e: # Its loaders raise errors of several kinds
+        if weights: raise ValueError(f"{printable(weights)} does not hold the weights of timm's {name}: {_said(e)}.") from e
         cfg = timm.models.get_pretrained_cfg(name)
-        raise ConnectionError(f"The weights of timm's {name} are not on this machine and can't be downloaded: {str(e).splitlines()[0][:200]}. Download them from {cfg.hf_hub_id or cfg.url if cfg else 'their page'} and give the file as `weights`, or take `efficientnet_lite0`, which brings its own.") from e
-    if weights: _put_state(net, weights)
+        raise ConnectionError(f"The weights of timm's {name} are not on this machine and can't be downloaded: {_said(e)}. Download them from {cfg.hf_hub_id or cfg.url if cfg else 'their page'} and give the file as `weights`, or take `efficientnet_lite0`, which brings its own.") from e
     if side is not None and hasattr(net, 'set_input_size'): net.set_input_size(img_size=(int(side),)*2) # Vision transformers want to know
     cfg = timm.data.resolve_model_data_config(net)
     about,own = net.pretrained_cfg,cfg['input_size'][-1]
     facts = NetworkFacts(name, 'timm', own, math.floor(own/cfg['crop_pct']), tuple(cfg['mean']), tuple(cfg['std']), 'bicubic' if cfg['interpolation']=='bicubic' else 'bilinear',
-                         about.get('license') or 'see the page of its weights', about.get('tag') or 'see the page of its weights', about.get('num_classes', 0)>0)
+                         about.get('license') or 'see the page of its weights', about.get('tag') or 'see the page of its weights', _taught(about))
     return net,facts
 
 # %% ../nbs/33_pretrained.ipynb #e1dc0b7c
@@ -181,7 +192,7 @@ def _split_head(net):
         if outputs not in (1000, getattr(net, 'num_classes', 1000)) or not outputs: return net,None
         parent,_,child = name.rpartition('.')
         setattr(net.get_submodule(parent), child, nn.Identity())
-        return net,m
+        return net,m if isinstance(m, nn.Linear) else None
     return net,None
 
 def build_network(
@@ -228,19 +239,24 @@ def fold_batch_norms(
     "Multiply batch normalisations into the convolutions before them (Jacob et al., CVPR 2018)."
     with seeded(0): x = torch.rand(2, 3, side, side)
     pairs,before = _pairs(net, x)
-    if len({id(m) for p in pairs for m in p})<2*len(pairs): return net # One that is used twice can't be folded
+    if len({id(m) for p in pairs for m in p})<2*len(pairs) or any(n.weight is None for _,n in pairs): return net # One that is used twice can't be folded
     names,kept = {id(m): n for n,m in net.named_modules()},[]
     for conv,norm in pairs:
         scale = norm.weight/(norm.running_var+norm.eps).sqrt()
         bias = 0 if conv.bias is None else conv.bias
         kept.append((conv, conv.weight, conv.bias, names[id(norm)], norm))
         conv.weight,conv.bias = nn.Parameter(conv.weight*scale[:, None, None, None]),nn.Parameter(norm.bias+(bias-norm.running_mean)*scale)
-        net.set_submodule(names[id(norm)], _Act(norm) if hasattr(norm, 'act') else nn.Identity())
-    if torch.allclose(net(x), before, rtol=1e-3, atol=1e-3*float(before.abs().max())): return net
+        _replace(net, names[id(norm)], _Act(norm) if hasattr(norm, 'act') else nn.Identity())
+    with suppress(AttributeError, TypeError): # Some look into their normalisations
+        if torch.allclose(net(x), before, rtol=1e-3, atol=1e-3*float(before.abs().max())): return net
     for conv,weight,bias,name,norm in kept: # An output that something else sees, too
         conv.weight,conv.bias = weight,bias
-        net.set_submodule(name, norm)
+        _replace(net, name, norm)
     return net
+
+def _replace(net, name, m):
+    parent,_,child = name.rpartition('.')
+    setattr(net.get_submodule(parent), child, m)
 
 # %% ../nbs/33_pretrained.ipynb #1fcd02c3
 class FeatureStore:
@@ -338,7 +354,7 @@ def _known_or_new(self, images):
     digests = image_digests(images)
     store,known = None,{}
     if self.cache:
-        key = fingerprint(asdict(self.facts_), self.weights_digest_, self.bfloat16_, getattr(images.data, 'fit', ''), CODE)
+        key = fingerprint(asdict(self.facts_), self.weights_digest_, self.bfloat16_, next(self.net_.parameters()).device.type, getattr(images.data, 'fit', ''), CODE)
         store = FeatureStore(cache_folder('features')/key)
         known = store.read(digests)
     first = {}
@@ -382,7 +398,7 @@ def _write(self, store, found, block):
 def _square(self, images):
     "Pixels of some images as the network expects them, (B, 3, side, side)."
     f = self.facts_
-    if isinstance(images.data, LazyPixels): images = Images(images.data.resized(f.resize)) # Decoded at the right size at once
+    if isinstance(images.data, LazyPixels): images = Images(images.data.resized(f.resize, interpolation=f.interpolation)) # Decoded at the right size at once
     x = images.pixels()
     if x.dtype!=np.uint8 and (x.min()<0 or x.max()>1): raise ValueError(f"Expected bytes, or pixels from 0 to 1; {images.name!r} has values from {x.min():.4g} to {x.max():.4g}. Subtract the smallest and divide by the range, or convert to uint8.")
     x = torch.from_numpy(np.ascontiguousarray(x)).float()
