@@ -22,7 +22,7 @@ from PIL import Image
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from .core import atomic_path, cache_folder, check_memory, code_fingerprint, fingerprint, installed, need, patch_to, plain, printable, progress, prune
+from .core import all_or_nothing, atomic_path, cache_folder, check_memory, code_fingerprint, fingerprint, installed, need, patch_to, plain, printable, progress, prune
 from .data import as_images, class_numbers
 from .metrics import stratified_indices
 
@@ -126,13 +126,10 @@ class KerasCNN(TransformerMixin, BaseEstimator):
         self.features,self.filters,self.depth,self.epochs,self.batch_size,self.lr,self.augmentation,self.validation = features,filters,depth,epochs,batch_size,lr,augmentation,validation
         self.patience,self.plateau,self.weight_decay,self.dropout,self.last_dropout,self.precision,self.random_state,self.checkpoint = patience,plateau,weight_decay,dropout,last_dropout,precision,random_state,checkpoint
 
+    @all_or_nothing
     def fit(self, X, y=None):
         "Train on images and their classes."
-        before = dict(self.__dict__)
-        try: return self._fit(as_images(X), y)
-        except BaseException: # Half a fit is none
-            self.__dict__ = before
-            raise
+        return self._fit(as_images(X), y)
 
     def _fit(self, images, y):
         if images.is_vectors: raise ValueError(f"This network learns from images (n, h, w) or (n, h, w, 3); {images.name!r} holds vectors of {images.shape[1]} numbers.")

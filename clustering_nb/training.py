@@ -22,7 +22,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from .core import atomic_path, cache_folder, check_memory, code_fingerprint, did_you_mean, fingerprint, need, patch_to, plain, printable, progress, prune
+from .core import all_or_nothing, atomic_path, cache_folder, check_memory, code_fingerprint, did_you_mean, fingerprint, need, patch_to, plain, printable, progress, prune
 from .data import as_images
 
 # %% ../nbs/25_training.ipynb #685df395
@@ -342,13 +342,10 @@ class NetworkEmbedder(TransformerMixin, BaseEstimator):
     smallest = 2 # Images needed
     _facts,_arrays = (),() # Names of fitted attributes that a file must hold beside the weights
 
+    @all_or_nothing
     def fit(self, X, y=None):
         "Train on images; classes are looked at only if `labels_used`."
-        before = dict(self.__dict__)
-        try: return self._fit(as_images(X), y)
-        except BaseException: # Half a fit is none
-            self.__dict__ = before
-            raise
+        return self._fit(as_images(X), y)
 
     def _fit(self, images, y):
         if len(images)<self.smallest: raise ValueError(f"{type(self).__name__} learns by comparing images and needs at least {self.smallest}, got {len(images)}.")
