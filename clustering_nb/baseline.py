@@ -19,7 +19,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from .core import progress
-from .metrics import check_labels
 
 # %% ../nbs/52_baseline.ipynb #64f879e9
 variants = {'C = 1': dict(C=1.), 'C = 0.1': dict(C=.1), 'C = 0.1, balanced': dict(C=.1, class_weight='balanced'), 'PCA-50, C = 0.1': dict(C=.1, components=50)}

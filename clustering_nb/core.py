@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['did_you_mean', 'patch_to', 'all_or_nothing', 'installed', 'need', 'Entry', 'Registry', 'cache_folder', 'atomic_path',
-           'write_text', 'write_json', 'plain', 'printable', 'fingerprint', 'versions', 'code_fingerprint', 'prune',
-           'Cache', 'parse_value', 'progress_shown', 'progress', 'available_memory', 'check_memory']
+           'write_text', 'write_json', 'plain', 'reason', 'printable', 'fingerprint', 'versions', 'code_fingerprint',
+           'prune', 'Cache', 'parse_value', 'sizes', 'progress_shown', 'progress', 'available_memory', 'check_memory']
 
 # %% ../nbs/00_core.ipynb #7f25780f
 import ast
@@ -235,7 +235,13 @@ def plain(
     if isinstance(x, (float, np.floating)): return float(x) if np.isfinite(x) else None
     return None if x is None else str(x).encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace')
 
-# %% ../nbs/00_core.ipynb #d5f7cdbf
+# %% ../nbs/00_core.ipynb #84593d43
+def reason(
+    e, # An exception
+)->str: # Its first line, or its kind if it has no words
+    "What an error of another library says, for a message of ours."
+    return (str(e).splitlines() or [type(e).__name__])[0][:200]
+
 def printable(
     name, # A file name as Python gives it, possibly with surrogates for bytes that are not UTF-8
 )->str: # Valid UTF-8; odd bytes and control characters as `\xNN` or `\uNNNN`
@@ -348,6 +354,18 @@ def parse_value(
     try: value = ast.literal_eval(word.lstrip('0') if word[:1]=='0' and word.isdigit() and word.strip('0') else word)
     except (ValueError, SyntaxError): return word
     return value if isinstance(value, (int, float)) else word
+
+# %% ../nbs/00_core.ipynb #5033d388
+def sizes(
+    value, # 512, '500-500-2000', or a list of numbers
+    name='hidden', # For the message
+)->tuple: # Of numbers
+    "Sizes of layers, as a recipe can write them."
+    words = value.split('-') if isinstance(value, str) else value if isinstance(value, (list, tuple)) else [value]
+    found = tuple(int(w) for w in words if isinstance(w, (int, np.integer)) and not isinstance(w, bool) or isinstance(w, str) and w.strip().isdigit())
+    if len(found)<len(words): found = ()
+    if not found or min(found)<1: raise ValueError(f"Expected `{name}` as a size or several from the image inwards, such as 512 or '500-500-2000'; got {value!r}.")
+    return found
 
 # %% ../nbs/00_core.ipynb #170de66e
 def progress_shown()->bool: # True on a terminal and in a notebook, unless the environment says otherwise

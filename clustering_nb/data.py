@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['MAX_PIXELS', 'MAX_BYTES', 'datasets', 'BadImage', 'to_rgb', 'resize', 'decode', 'FolderFiles', 'ZipFiles', 'layout',
-           'parallel', 'LazyPixels', 'Images', 'as_images', 'class_numbers', 'as_uint8', 'load_folder', 'load_arrays',
-           'digits', 'iris', 'read_idx', 'find_idx', 'mnist', 'fashion_mnist', 'load']
+           'parallel', 'LazyPixels', 'Images', 'as_images', 'class_numbers', 'check_range', 'as_uint8', 'load_folder',
+           'load_arrays', 'digits', 'iris', 'read_idx', 'find_idx', 'mnist', 'fashion_mnist', 'load']
 
 # %% ../nbs/10_data.ipynb #ca1498bd
 import gzip
@@ -327,7 +327,14 @@ def class_numbers(
     if len(np.unique(y[y>=0]))<2: raise ValueError(f"Expected at least two classes to tell apart, got {len(np.unique(y[y>=0]))}. Methods such as `ae`, `vae` or `simclr` need none.")
     return y.astype(np.int64),names
 
-# %% ../nbs/10_data.ipynb #de0036b6
+# %% ../nbs/10_data.ipynb #77b92598
+def check_range(
+    x, # Pixels
+    name='images', # What they are called
+):
+    "Raise ValueError unless pixels are bytes, or from 0 to 1."
+    if x.dtype!=np.uint8 and (x.min()<0 or x.max()>1): raise ValueError(f"Expected bytes, or pixels from 0 to 1; {name!r} has values from {x.min():.4g} to {x.max():.4g}. Subtract the smallest and divide by the range, or convert to uint8.")
+
 def as_uint8(
     x, # Pixels of any type and range
 )->np.ndarray: # uint8, of the same shape
@@ -437,11 +444,16 @@ def __repr__(self):
     return f"Images({self.name!r}{f' {self.part}' if self.part else ''}: {len(self):,} × {shape}{classes}{skipped})"
 
 @patch_to(Images)
+def digests(self):
+    "What tells one image from another, a word for each: its file, or shape, type and pixels."
+    if isinstance(self.data, LazyPixels): return self.data.digests.tolist()
+    return [_digest(f'{x.shape} {x.dtype}'.encode()+np.ascontiguousarray(x).tobytes()) for x in self.data]
+
+@patch_to(Images)
 def duplicates(self):
     "Groups of images of one content, as arrays of positions."
-    keys = self.data.digests if isinstance(self.data, LazyPixels) else [hashlib.sha256(np.ascontiguousarray(x)).digest() for x in self.data]
     groups = {}
-    for i,k in enumerate(keys): groups.setdefault(k, []).append(i)
+    for i,k in enumerate(self.digests()): groups.setdefault(k, []).append(i)
     return [np.array(g) for g in groups.values() if len(g)>1]
 
 @patch_to(Images)

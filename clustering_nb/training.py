@@ -23,7 +23,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .core import all_or_nothing, atomic_path, cache_folder, check_memory, code_fingerprint, did_you_mean, fingerprint, need, patch_to, plain, printable, progress, prune
-from .data import as_images
+from .data import as_images, check_range
 
 # %% ../nbs/25_training.ipynb #685df395
 torch = need('torch', 'torch')
@@ -67,9 +67,8 @@ def pixel_tensor(
     size = 1 if images.data.dtype==np.uint8 else 4
     check_memory(int(np.prod(images.shape))*size*(1+(len(images.shape)==4)), f"Pixels of {len(images):,} images of {images.shape[1]} × {images.shape[2]}", "Load them at a smaller `size`, or fewer of them.")
     x = images.pixels()
-    if x.dtype!=np.uint8:
-        if x.min()<0 or x.max()>1: raise ValueError(f"Expected bytes, or pixels from 0 to 1; {images.name!r} has values from {x.min():.4g} to {x.max():.4g}. Subtract the smallest and divide by the range, or convert to uint8.")
-        x = x.astype(np.float32)
+    check_range(x, images.name)
+    if x.dtype!=np.uint8: x = x.astype(np.float32)
     x = x[:, None] if x.ndim==3 else np.moveaxis(x, -1, 1)
     return torch.from_numpy(np.require(x, requirements=['C', 'W']))
 
