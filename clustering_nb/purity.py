@@ -29,7 +29,7 @@ def chance_purity(
 # %% ../nbs/53_purity.ipynb #cec7be9b
 def kmeans_purity(
     Z, # Vectors to score, (n, d)
-    labelings, # Dict: name of a level → labels (n,), e.g. `{'classes': y, '5 groups': macro}`
+    labelings, # Labels (n,), or a dict: name of a level → labels, e.g. `{'classes': y, '5 groups': macro}`
     ks=(10, 20, 50, 100), # Numbers of clusters
     fit_on=None, # Vectors to fit the clusters on, (m, d); by default `Z` itself
     n_init=3, # Starts
@@ -38,6 +38,7 @@ def kmeans_purity(
     "Purity of k-means clusters over k."
     Z = np.asarray(Z)
     fit_on = Z if fit_on is None else np.asarray(fit_on)
+    if not isinstance(labelings, dict): labelings = {'classes': labelings}
     for name,y in labelings.items():
         if len(y)!=len(Z): raise ValueError(f"Expected {len(Z)} labels in {name!r}, one per vector; got {len(y)}.")
     for k in ks:
