@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['did_you_mean', 'patch_to', 'all_or_nothing', 'installed', 'need', 'Entry', 'Registry', 'cache_folder', 'atomic_path',
            'write_text', 'write_json', 'plain', 'reason', 'printable', 'fingerprint', 'versions', 'code_fingerprint',
-           'prune', 'Cache', 'parse_value', 'sizes', 'progress_shown', 'progress', 'available_memory', 'check_memory']
+           'prune', 'only_one', 'Cache', 'parse_value', 'sizes', 'progress_shown', 'progress', 'available_memory',
+           'check_memory']
 
 # %% ../nbs/00_core.ipynb #7f25780f
 import ast
@@ -25,7 +26,7 @@ import zipfile
 import zlib
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import wraps
+from functools import lru_cache, wraps
 from importlib.metadata import PackageNotFoundError, version
 from numbers import Integral, Real
 from pathlib import Path
@@ -286,13 +287,33 @@ def versions()->dict: # Version by package, those installed only
         except PackageNotFoundError: continue
     return found
 
-_showing = {'_modidx.py', 'exploration.py', 'macro_categories.py', 'baseline.py', 'purity.py', 'plots.py', 'report.py', 'cli.py'}
+_showing = {'_modidx', 'exploration', 'macro_categories', 'baseline', 'purity', 'harness', 'choosing', 'plots', 'report', 'cli'}
 
-def code_fingerprint()->str: # 32 hex digits
-    "Changes when a module that computes does, or the version of a library it computes with."
+@lru_cache(None)
+def _sources():
+    "The modules of this package as they are now: dict, name to bytes. What is on disk later is not what runs."
     package = Path(importlib.util.find_spec('clustering_nb').origin).parent
-    sources = sorted(p for p in package.rglob('*.py') if p.name not in _showing)
-    return fingerprint([(p.name, p.read_bytes()) for p in sources], versions())
+    return {p.stem: p.read_bytes() for p in sorted(package.glob('*.py'))}
+
+@lru_cache(None)
+def _needs(module):
+    "The module and all of this package that it imports, directly or not."
+    found,todo = set(),[module]
+    while todo:
+        found.add(m := todo.pop())
+        named = [n.module.removeprefix('clustering_nb.') for n in ast.walk(ast.parse(_sources()[m])) if isinstance(n, ast.ImportFrom) and n.module and (n.level==1 or n.module.startswith('clustering_nb.'))]
+        todo += [n for n in named if n in _sources() and n not in found]
+    return found
+
+@lru_cache(None)
+def code_fingerprint(
+    *modules, # Names such as `clustering_nb.training`; by default all that compute
+)->str: # 32 hex digits
+    "Changes when one of the modules does, one that they import, or the version of a library that computes."
+    names = [m.removeprefix('clustering_nb.') for m in modules] or [m for m in _sources() if m not in _showing]
+    for n in names:
+        if n not in _sources(): raise ValueError(f"clustering_nb has no module {n!r}. {did_you_mean(n, _sources())}")
+    return fingerprint([(n, _sources()[n]) for n in sorted(set().union(*map(_needs, names)))], versions())
 
 # %% ../nbs/00_core.ipynb #b2cee07e
 def prune(
@@ -312,6 +333,29 @@ def prune(
         total += size
         if i and total>max_bytes: p.unlink(missing_ok=True)
 
+# %% ../nbs/00_core.ipynb #f188b47a
+@contextmanager
+def only_one(
+    name, # What is to be done by one process at a time
+    wait=True, # Until another process is done?
+): # True, or False if another process is at it and `wait` is false
+    "Hold a lock of this name among the processes of this user."
+    folder = cache_folder('locks')
+    lock = need('filelock').FileLock(folder/f'{fingerprint(str(name))}.lock', timeout=-1 if wait else 0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob('*.lock'):
+            with suppress(OSError):
+                if time.time()-old.stat().st_mtime>7*86400: old.unlink()
+        lock.acquire()
+        os.utime(lock.lock_file)
+    except need('filelock').Timeout:
+        yield False
+        return
+    except OSError: pass # Nothing can be written there: then nothing is shared there, either
+    try: yield True
+    finally: lock.release()
+
 # %% ../nbs/00_core.ipynb #6fe671e0
 class Cache:
     "Arrays and facts on disk, found by the fingerprint of what they were made from."
@@ -321,6 +365,10 @@ class Cache:
     ): self.folder,self.max_bytes = Path(folder or cache_folder('results')),max_bytes
 
     def _path(self, key): return self.folder/f'{key}.npz'
+
+    def alone(self, key):
+        "Context in which no other process makes what belongs to `key`."
+        return only_one(self._path(key))
 
     def get(self, key):
         "The arrays and facts stored under `key`, or None."

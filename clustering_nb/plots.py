@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['INK', 'QUIET', 'GRID', 'SCALE', 'SVG_POINTS', 'MAX_THUMBNAILS', 'label_text', 'cluster_palette', 'align_labels',
            'map_figure', 'uses_webgl', 'image_grid', 'bar_counts', 'quantile_boxes', 'heatmap', 'dendrogram', 'curve',
-           'explained_variance', 'k_distance', 'histogram', 'label_histograms', 'pixel_panels']
+           'explained_variance', 'k_distance', 'histogram', 'label_histograms', 'pixel_panels', 'panels']
 
 # %% ../nbs/70_plots.ipynb #1ea30fbf
 import base64
@@ -607,3 +607,35 @@ def pixel_panels(
     return fig.update_layout(template=base.layout.template, title_text=base.layout.title.text, meta=base.layout.meta, height=100+rows*(900//max(columns, 3)), margin=dict(t=base.layout.margin.t+30, l=10, r=10, b=45))
 
 _no_axis = dict(showticklabels=False, ticks='', showgrid=False, showline=False, constrain='domain')
+
+# %% ../nbs/70_plots.ipynb #f36cdb97
+def panels(
+    figures, # Dict: title → figure of one panel
+    columns=2, # Panels a row
+    title='', # Of the whole
+    **layout, # Of the whole
+)->go.Figure: # Traces of one name share an entry in the legend, lines and words drawn over a panel go with it
+    "Several figures in one."
+    if not figures: raise ValueError("Expected at least one figure, as a dict of title and figure; got none.")
+    rows = -(-len(figures)//columns)
+    fig = make_subplots(rows, columns, subplot_titles=[label_text(t, 60) for t in figures], horizontal_spacing=.25/columns, vertical_spacing=.28/rows)
+    fig.update_annotations(font_size=13)
+    for i,f in enumerate(figures.values()):
+        at = {'row': i//columns+1, 'col': i%columns+1}
+        for trace in f.data:
+            if trace.name: trace.update(legendgroup=trace.name, showlegend=i==0 and bool(f.layout.showlegend or f.layout.showlegend is None))
+            fig.add_trace(trace, **at)
+        x,y = fig.get_subplot(**at)
+        x.update(f.layout.xaxis.to_plotly_json()); y.update(f.layout.yaxis.to_plotly_json())
+        names = [a.plotly_name.replace('axis', '') for a in (x, y)]
+        if y.scaleanchor: y.scaleanchor = names[0]
+        for shape in f.layout.shapes: fig.add_shape(_moved(shape, names))
+        for words in f.layout.annotations: fig.add_annotation(_moved(words, names))
+    alt = '; '.join(f'{k}: {f.layout.meta["alt"]}' for k,f in figures.items() if f.layout.meta)
+    return fig.update_layout(template=next(iter(figures.values())).layout.template, title_text=title, meta={'alt': alt[:2000]}, **layout)
+
+def _moved(thing, names):
+    "A shape or annotation in the panel with these axes."
+    said = thing.to_plotly_json()
+    for key,name in zip(('xref', 'yref'), names): said[key] = f'{name} domain' if str(said.get(key, '')).endswith(('domain', 'paper')) else name
+    return said
