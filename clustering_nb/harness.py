@@ -15,6 +15,7 @@ import signal
 import threading
 import time
 import tomllib
+import warnings
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait
@@ -79,7 +80,7 @@ def read_study(
     return Study(str(said.get('name', path.stem)), tuple(dict.fromkeys(found)))
 
 # %% ../nbs/61_harness.ipynb #54b2ba17
-measured = ('seconds', 'seconds_embedding', 'seconds_reduction', 'seconds_clustering', 'seconds_scores', 'peak_memory_mb') # Columns that differ from run to run
+measured = ('seconds', 'seconds_embedding', 'seconds_reduction', 'seconds_clustering', 'seconds_scores', 'peak_memory_mb', 'notes') # Columns that may differ from run to run; a step from the cache warns of nothing
 identity = ('data', 'recipe', 'seed', 'n', 'split', 'size') # Columns that tell rows apart
 
 def _asked(stages):
@@ -105,13 +106,18 @@ def make_row(
     "Run an experiment; an error becomes a row that tells it."
     who,stages = _identity(experiment, images),parse_recipe(experiment.recipe)
     about = {'fingerprint': images.fingerprint, 'threads': _threads(), 'versions': ' '.join(f'{k} {v}' for k,v in versions().items()), 'key': _row_key(images, experiment.recipe, experiment.seed) or ''}
-    try: result = run(experiment, images, cache=cache)
-    except Exception as e: return {**who, 'k_asked': None, 'error': f'{type(e).__name__}: {" ".join(str(e).split())[:300]}', **about}
+    short = lambda words: ' '.join(str(words).split())[:300]
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter('always', UserWarning)
+        try: result = run(experiment, images, cache=cache)
+        except Exception as e: return {**who, 'k_asked': None, 'error': f'{type(e).__name__}: {short(e)}', **about}
+    about['notes'] = '; '.join(dict.fromkeys(short(w.message) for w in said if issubclass(w.category, UserWarning)))
     noise = {f'{k}_{policy}': v for policy,scores in result.facts.get('noise_rows', {}).items() if policy!='cluster' for k,v in scores.items() if k in ('acc', 'nmi', 'ari', 'ami')}
     names = [*result.seconds]
     took = lambda kind: sum(result.seconds[n] for n,s in zip(names, stages[:-1]) if s.kind==kind)
     seconds = {'seconds_embedding': took('embedder'), 'seconds_reduction': took('reducer'), 'seconds_clustering': result.seconds['clustering'], 'seconds_scores': result.seconds['scores']}
-    return {**result.row(), **who, 'k_asked': _asked(stages), **plain(noise), **{k: round(v, 3) for k,v in seconds.items()}, 'error': '', **about}
+    scores = {k: round(v, 6) if isinstance(v, float) else v for k,v in (result.row()|plain(noise)).items()}
+    return {**scores, **who, 'k_asked': _asked(stages), **{k: round(v, 3) for k,v in seconds.items()}, 'error': '', **about}
 
 def _threads(): return int(os.environ.get('OMP_NUM_THREADS') or os.cpu_count())
 
@@ -125,11 +131,11 @@ def read_rows(
     "Rows of an earlier study."
     pd,path = need('pandas'),Path(path)
     if not path.exists(): return pd.DataFrame()
-    try: found = pd.read_csv(path, float_precision='round_trip')
+    try: found = pd.read_csv(path).round(6) # As written
     except (ValueError, UnicodeDecodeError) as e: raise ValueError(f"{printable(path)} is no table of experiments: {e}. Name another file, or delete it.") from e
     lacking = {*identity, 'key'}-set(found)
     if lacking: raise ValueError(f"{printable(path)} was not written by a study: it has no column {sorted(lacking)[0]!r}. Name another file.")
-    return found.assign(**{k: found[k].astype(object).where(found[k].notna(), '').astype(str) for k in ('split', 'error', 'key') if k in found})
+    return found.assign(**{k: found[k].astype(object).where(found[k].notna(), '').astype(str) for k in ('split', 'error', 'notes', 'key') if k in found})
 
 def _ordered(frame):
     "Columns and rows in an order of their own, whatever came first."
@@ -175,9 +181,10 @@ def _serve(pipe, images, cache):
     need('tqdm').tqdm.set_lock(threading.RLock()) # By default it takes a semaphore of the system, which outlives a process that is killed
     _end_with_parent()
     loaded = None
-    while (e := pipe.recv()) is not None:
-        if images is None and _sample(e)!=loaded: here,loaded = e.load(),_sample(e)
-        pipe.send(_claimed(e, here if images is None else images, cache))
+    with suppress(EOFError, ConnectionError): # Nobody is there any more
+        while (e := pipe.recv()) is not None:
+            if images is None and _sample(e)!=loaded: here,loaded = e.load(),_sample(e)
+            pipe.send(_claimed(e, here if images is None else images, cache))
 
 def _sample(e):
     "What the images of an experiment depend on."
