@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['clusterers', 'kmeans', 'minibatch_kmeans', 'GMM', 'gmm', 'NearestPredict', 'check_k', 'cut_tree', 'weighted_ward',
-           'Ward', 'ward', 'Agglomerative', 'agglomerative', 'HDBSCAN', 'hdbscan', 'k_distances', 'knee', 'DBSCAN',
-           'dbscan', 'OPTICS', 'optics', 'Spectral', 'spectral', 'centroid_distances', 'membership',
+           'Ward', 'ward', 'Agglomerative', 'agglomerative', 'reachability_tree', 'HDBSCAN', 'hdbscan', 'k_distances',
+           'knee', 'DBSCAN', 'dbscan', 'OPTICS', 'optics', 'Spectral', 'spectral', 'centroid_distances', 'membership',
            'membership_strength', 'centre_margin', 'check_clusterer']
 
 # %% ../nbs/50_clustering.ipynb #5499a07a
@@ -196,9 +196,71 @@ def agglomerative(n_clusters=10, linkage='average'):
     "Merges the clusters nearest on average (or complete, single)"
     return Agglomerative(n_clusters, linkage)
 
+# %% ../nbs/50_clustering.ipynb #a5d33ea7
+def _from_lists(r, near, core, comp):
+    "For the points `r`, the least squared reachability of a listed neighbour in another component, and which."
+    w = np.maximum(core[near[r]], core[r, None])
+    w[comp[near[r]]==comp[r, None]] = np.inf
+    at = w.argmin(1)
+    return w[np.arange(len(r)), at],near[r, at]
+
+def _from_all(r, x, norms, core, comp):
+    "The same, compared with all points."
+    d = x[r]@x.T # (len(r), n)
+    d *= -2; d += norms; d += norms[r, None]
+    np.maximum(d, core, out=d); np.maximum(d, core[r, None], out=d)
+    d[comp[r, None]==comp] = np.inf
+    at = d.argmin(1)
+    return d[np.arange(len(r)), at],at
+
+def _join(first, other, comp):
+    "Components after edges from `first` to `other`, shortest first, and which edges close no circle."
+    parent = np.arange(comp.max()+1)
+    def root(a):
+        while parent[a]!=a: parent[a] = a = parent[parent[a]]
+        return a
+    kept = []
+    for n,(i,j) in enumerate(zip(first, other)):
+        a,b = root(comp[i]),root(comp[j])
+        if a!=b: parent[a] = b; kept.append(n)
+    return np.array([root(a) for a in range(len(parent))])[comp],kept
+
+# %% ../nbs/50_clustering.ipynb #c3fe111a
+def reachability_tree(
+    X, # Vectors, (n, d), float32
+    min_samples, # k: how many neighbours make a place dense, the point itself not counted
+    block=512, # Points to compare with all others at a time
+): # (n - 1, 2) pairs and their mutual reachability, (n - 1,): a minimum spanning tree
+    "Minimum spanning tree of mutual reachability (Campello, Moulavi and Sander 2013), exact to float32."
+    x,n = X-X.mean(0),len(X)
+    check_memory(n*(min_samples+1)*24+block*n*12, f"The {min_samples} nearest neighbours of {n:,} points", "Take a smaller `min_samples`, or a sample (`n`).")
+    far,near = NearestNeighbors(n_neighbors=min(min_samples+1, n), algorithm='brute').fit(x).kneighbors(x)
+    core,near,norms,comp = far[:, -1].astype(np.float32)**2,near.astype(np.int32),(x**2).sum(1),np.arange(n)
+    best,other,bound = np.full(n, np.inf, np.float32),np.full(n, -1),core.copy() # Shortest edge out of the component that is known, where it leads, and a bound from below
+    pairs,lengths = [],[]
+    while len(pairs)<n-1:
+        comp,size = np.unique(comp, return_inverse=True, return_counts=True)[1:]
+        rows = np.flatnonzero(comp!=size.argmax()) # The largest may wait for the others to come
+        stale = rows[(other[rows]<0)|(comp[other[rows]]==comp[rows])]
+        for r in np.array_split(stale, max(1, len(stale)//8192)): best[r],other[r] = _from_lists(r, near, core, comp)
+        least = np.full(len(size), np.inf, np.float32)
+        np.minimum.at(least, comp[rows], best[rows])
+        todo = stale[bound[stale]<best[stale]]
+        todo = todo[np.argsort(bound[todo], kind='stable')]
+        while len(todo := todo[bound[todo]<least[comp[todo]]]):
+            r,todo = todo[:block],todo[block:]
+            best[r],other[r] = _from_all(r, x, norms, core, comp)
+            bound[r] = best[r]
+            np.minimum.at(least, comp[r], best[r])
+        ordered = rows[np.argsort(best[rows], kind='stable')]
+        first = ordered[np.sort(np.unique(comp[ordered], return_index=True)[1])] # The best of each component, shortest first
+        comp,kept = _join(first, other[first], comp)
+        pairs += [(first[i], other[first[i]]) for i in kept]; lengths += [best[first[i]] for i in kept]
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2),np.sqrt(np.maximum(lengths, 0, dtype=np.float64))
+
 # %% ../nbs/50_clustering.ipynb #14a9ab00
 class HDBSCAN(NearestPredict):
-    "Hierarchical density-based clustering (Campello, Moulavi and Sander 2013), by the `hdbscan` package."
+    "Hierarchical density-based clustering (Campello, Moulavi and Sander 2013), by the `hdbscan` package; above 15 dimensions on a tree of our own."
     def __init__(self,
         min_cluster_size=None, # Smallest group that counts as a cluster; √n by default
         min_samples=None, # How dense is dense; `min_cluster_size` by default
@@ -211,12 +273,22 @@ class HDBSCAN(NearestPredict):
     def _cluster(self, x):
         size = self.min_cluster_size or max(5, round(len(x)**.5))
         if size<2: raise ValueError(f"Expected `min_cluster_size` of at least 2, got {size}.")
-        model = need('hdbscan').HDBSCAN(min_cluster_size=int(size), min_samples=self.min_samples, cluster_selection_method=self.cluster_selection_method,
-                                        cluster_selection_epsilon=float(self.cluster_selection_epsilon), core_dist_n_jobs=1)
         if len(x)<=max(size, self.min_samples or 0, 2): labels,self.probabilities_,self.persistence_ = np.full(len(x), -1),np.zeros(len(x)),np.zeros(0)
-        else: labels,self.probabilities_,self.persistence_ = model.fit(x.astype(np.float64)).labels_,model.probabilities_,model.cluster_persistence_
+        else:
+            model = self._fitted(x, int(size), int(self.min_samples or size))
+            labels,self.probabilities_,self.persistence_ = model.labels_,model.probabilities_,model.cluster_persistence_
         self._reach = _reach(x, labels)
         return labels
+
+    def _fitted(self, x, size, min_samples):
+        "The package's model, fitted on the points or on their tree."
+        said = dict(min_cluster_size=size, cluster_selection_method=self.cluster_selection_method, cluster_selection_epsilon=float(self.cluster_selection_epsilon), core_dist_n_jobs=1)
+        if x.shape[1]<=15 or len(x)**2*x.shape[1]>1e14: return need('hdbscan').HDBSCAN(min_samples=min_samples, **said).fit(x.astype(np.float64))
+        pairs,length = reachability_tree(x.astype(np.float32), min_samples)
+        length = np.maximum(length, 1e-9*max(length.max(), 1e-9)) # An edge of length 0 would count as none
+        a,b = pairs.T
+        tree = sp.coo_matrix((np.r_[length, length], (np.r_[a, b], np.r_[b, a])), (len(x), len(x))).tocsr()
+        return need('hdbscan').HDBSCAN(min_samples=1, metric='precomputed', **said).fit(tree) # With one neighbour, its reachability is the length itself
 
     def _belongs(self, far, at):
         label = self.labels_[at]

@@ -92,7 +92,7 @@ def augment(
     return out
 
 # %% ../nbs/31_cnn.ipynb #190e01c8
-CODE = code_fingerprint()
+CODE = code_fingerprint('clustering_nb.cnn') # As it is imported now
 
 def _devices():
     "What Keras computes on; a graphics card rounds differently."

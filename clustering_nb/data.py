@@ -401,6 +401,20 @@ def subset(self,
     few.labels,few.class_names = number[at].astype(np.int32),tuple(kept)
     return few
 
+@patch_to(Images)
+def rename_classes(self,
+    names, # Dict: name of a class → what to call it; the others keep theirs
+)->Images: # The same images
+    "Classes under other names, for folders that are named by codes."
+    if self.labels is None: raise ValueError(f"{self.name!r} has no classes to rename.")
+    for c in names:
+        if c not in self.class_names: raise ValueError(f"No class {c!r} in {self.name!r}. {did_you_mean(c, self.class_names)}")
+    renamed = tuple(printable(names.get(c, c)) for c in self.class_names)
+    if len(set(renamed))<len(renamed): raise ValueError(f"Two classes would have one name: {sorted(n for n in set(renamed) if renamed.count(n)>1)[:3]}. Give each its own.")
+    same = self._take(np.arange(len(self)))
+    same.class_names = renamed
+    return same
+
 # %% ../nbs/10_data.ipynb #906f70fa
 def _deal(n, share):
     "Mask of floor(n*share) places among n, spread evenly."

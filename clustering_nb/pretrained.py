@@ -21,9 +21,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from .core import atomic_path, cache_folder, check_memory, did_you_mean, fingerprint, need, patch_to, printable, progress, prune, reason
+from .core import atomic_path, cache_folder, check_memory, code_fingerprint, did_you_mean, fingerprint, need, patch_to, printable, progress, prune, reason
 from .data import Images, LazyPixels, as_images, check_range
-from .training import CODE, best_device, fast_bfloat16, seeded
+from .training import best_device, fast_bfloat16, seeded
 
 # %% ../nbs/33_pretrained.ipynb #f53142a7
 torch = need('torch', 'torch')
@@ -345,7 +345,7 @@ def _known_or_new(self, images):
     digests = images.digests()
     store,known = None,{}
     if self.cache:
-        key = fingerprint(asdict(self.facts_), self.weights_digest_, self.bfloat16_, next(self.net_.parameters()).device.type, getattr(images.data, 'fit', ''), CODE)
+        key = fingerprint(asdict(self.facts_), self.weights_digest_, self.bfloat16_, next(self.net_.parameters()).device.type, getattr(images.data, 'fit', ''), code_fingerprint('clustering_nb.pretrained'))
         store = FeatureStore(cache_folder('features')/key)
         known = store.read(digests)
     first = {}
