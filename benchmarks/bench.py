@@ -1,6 +1,6 @@
 """Time and memory of the plain way against ours: same data, same machine, one go. `make bench`
 
-    python benchmarks/bench.py [--n 70000] [--sweep 20000] [--only ward,pca,kmeans,hdbscan,umap,train,features] [--runs 1]
+    python benchmarks/bench.py [--n 70000] [--sweep 20000] [--only ward,pca,kmeans,hdbscan,umap,train,features,table] [--runs 1]
 
 Every measurement is a process of its own. It loads its input, warms up compiled code on a few rows, and only then starts the
 clock and notes its size; memory is what is added to that size at the peak. *Plain* is what somebody would write with
@@ -72,6 +72,59 @@ def hdbscan_plain(x):
 def hdbscan_ours(x):
     from clustering_nb.clustering import HDBSCAN
     return HDBSCAN().fit_predict(x)
+
+WIDTHS = (10, 20, 80)
+AE_EPOCHS,CAE_EPOCHS = 20,10
+
+def table_plain(x):
+    "The study's table of 48 clusterings the way one would write it: one after another, each library with its own means."
+    import hdbscan
+    from clustering_nb.core import need
+    from sklearn.cluster import AgglomerativeClustering, KMeans
+    from sklearn.decomposition import NMF, PCA
+    flat,n = x.astype(np.float32)/255,len(x)
+    spaces = [flat]
+    spaces += [PCA(d, random_state=0).fit_transform(flat) for d in WIDTHS]+[NMF(d, max_iter=200, random_state=0).fit_transform(flat) for d in WIDTHS]
+    spaces += [need('umap').UMAP(n_components=d, min_dist=0., random_state=0, n_jobs=1).fit_transform(flat) for d in WIDTHS]
+    spaces += [autoencoder_plain(x, d, conv) for conv in (False, True) for d in WIDTHS]
+    return np.stack([c.fit_predict(z) for z in spaces for c in (KMeans(K, n_init=10, random_state=0), AgglomerativeClustering(K), hdbscan.HDBSCAN(min_cluster_size=max(5, round(n**.5))))])
+
+def autoencoder_plain(x, d, conv):
+    "Vectors of an autoencoder as in a tutorial."
+    from clustering_nb.core import need
+    torch = need('torch', 'torch')
+    nn = torch.nn
+    torch.manual_seed(0)
+    if conv:
+        down = lambda a,b: [nn.Conv2d(a, b, 3, 2, 1), nn.BatchNorm2d(b), nn.ReLU()]
+        up = lambda a,b,more: [nn.ConvTranspose2d(a, b, 3, 2, 1, more), nn.BatchNorm2d(b), nn.ReLU()]
+        encoder = nn.Sequential(*down(1, 16), *down(16, 32), *down(32, 64), nn.Flatten(), nn.Linear(1024, d))
+        decoder = nn.Sequential(nn.Linear(d, 1024), nn.ReLU(), nn.Unflatten(1, (64, 4, 4)), *up(64, 32, 0), *up(32, 16, 1), nn.ConvTranspose2d(16, 1, 3, 2, 1, 1), nn.Sigmoid())
+    else:
+        encoder = nn.Sequential(nn.Flatten(), nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, d))
+        decoder = nn.Sequential(nn.Linear(d, 512), nn.ReLU(), nn.Linear(512, 784), nn.Sigmoid(), nn.Unflatten(1, (1, 28, 28)))
+    optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], 1e-3)
+    for _ in range(CAE_EPOCHS if conv else AE_EPOCHS):
+        for batch,_ in loader(x):
+            loss = nn.functional.mse_loss(decoder(encoder(batch)), batch)
+            optimizer.zero_grad(); loss.backward(); optimizer.step()
+    encoder.eval()
+    with torch.no_grad(): return encoder(torch.from_numpy(x).float().div(255).reshape(-1, 1, 28, 28)).numpy()
+
+def table_ours(x):
+    "The same by a study: experiments side by side, common steps once."
+    import os
+    from clustering_nb.data import Images
+    from clustering_nb.harness import expand, grid
+    starts = ['pixels', *expand('pixels+{pca,nmf,umap}:{10,20,80}'), *expand(f'ae:{{10,20,80}},epochs={AE_EPOCHS}'), *expand(f'cae:{{10,20,80}},channels=16-32-64,epochs={CAE_EPOCHS}')]
+    with tempfile.TemporaryDirectory() as tmp:
+        before,os.environ['CLUSTERING_NB_CACHE'] = os.environ.get('CLUSTERING_NB_CACHE'),tmp
+        try: rows = grid(Images(x.reshape(-1, 28, 28)), [f'{s}+{c}' for s in starts for c in ('kmeans:10', 'ward:10', 'hdbscan')], [0], jobs=os.cpu_count())
+        finally:
+            if before is None: del os.environ['CLUSTERING_NB_CACHE']
+            else: os.environ['CLUSTERING_NB_CACHE'] = before
+    assert (rows.error=='').all(), rows.error.iloc[0]
+    return rows.n_clusters.to_numpy(dtype=np.int64)
 
 def umap_plain(x):
     from clustering_nb.core import need
@@ -167,7 +220,7 @@ def features_ours(x):
         for i,row in enumerate(x): Path(tmp, f'{i:05}.jpg').write_bytes(one_photo(row))
         return PretrainedFeatures(cache=False).fit_transform(load(tmp))
 
-JOBS = {'features plain': features_plain, 'features ours': features_ours, 'batches plain': batches_plain, 'batches ours': batches_ours, 'train plain': train_plain, 'train ours': train_ours,
+JOBS = {'table plain': table_plain, 'table ours': table_ours, 'hdbscan-80 plain': hdbscan_plain, 'hdbscan-80 ours': hdbscan_ours, 'features plain': features_plain, 'features ours': features_ours, 'batches plain': batches_plain, 'batches ours': batches_ours, 'train plain': train_plain, 'train ours': train_ours,
         'ward plain': ward_plain, 'ward ours': ward_ours, 'ward micro-clusters': ward_micro,
         'pca full': pca_full, 'pca randomized': pca_randomized, 'pca default': pca_default, 'pca ours': pca_ours,
         'kmeans plain': kmeans_plain, 'kmeans pca:80 first': kmeans_recipe('pixels+pca:80+kmeans:10'), 'kmeans minibatch': kmeans_recipe('pixels+minibatch_kmeans:10'),
@@ -252,6 +305,11 @@ def main(args):
             ten = umap(10).fit_transform(x)
         if 'umap' in only: bench.group(f'UMAP sweep over {SWEEP} dimensions', x[:args.sweep], ['umap plain', 'umap ours'], 'umap plain', lambda z: 'k-means ARI '+' '.join(sweep_quality(z, y)))
         if 'hdbscan' in only: bench.group('HDBSCAN', ten, ['hdbscan plain', 'hdbscan ours'], 'hdbscan plain', lambda l: f'{len(set(l.tolist())-{-1})} clusters, {np.mean(l>=0):.0%} covered')
+        if 'hdbscan' in only: bench.group('HDBSCAN in 80 dimensions', pca(80).fit_transform(pixels[:args.sweep].astype(np.float32)/255), ['hdbscan-80 plain', 'hdbscan-80 ours'], 'hdbscan-80 plain', lambda l: f'{len(set(l.tolist())-{-1})} clusters, {np.mean(l>=0):.0%} covered')
+        if 'table' in only:
+            bench.group('Table of 48', pixels[:5000], ['table plain', 'table ours'], 'table plain', lambda _: '')
+            for row in bench.rows:
+                if row['job'].startswith('table'): row.pop('added_mb', None); row.pop('share_of_memory', None); row['note'] = '48 clusterings' # Memory is that of one process
         if 'pca' in only: bench.group('PCA to 80', pixels, ['pca full', 'pca randomized', 'pca default', 'pca ours'], 'pca full', lambda z: f'variance kept {z.var(0).sum()/(pixels/255).var(0).sum():.5f}')
         if 'train' in only:
             bench.group('Batches of 256', pixels, ['batches plain', 'batches ours'], 'batches plain', lambda _: '')
@@ -306,6 +364,6 @@ if __name__=='__main__':
         p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
         p.add_argument('--n', type=int, default=70_000, help="images")
         p.add_argument('--sweep', type=int, default=20_000, help="images in the UMAP sweep")
-        p.add_argument('--only', default='ward,pca,kmeans,hdbscan,umap,train,features', help="which groups, joined by commas")
+        p.add_argument('--only', default='ward,pca,kmeans,hdbscan,umap,train,features,table', help="which groups, joined by commas")
         p.add_argument('--runs', type=int, default=1, help="runs of each job; the quickest counts")
         main(p.parse_args())

@@ -125,4 +125,6 @@ def distance_figure(self,
     "Distances between centroids, in the order of the leaves."
     check_is_fitted(self, 'linkage_')
     at,names = self.order_,[self.names_[i] for i in self.order_]
-    return heatmap(self.distances_[np.ix_(at, at)].astype(np.float32), names, names, title, value='distance')
+    d = self.distances_[np.ix_(at, at)].astype(np.float32)
+    if len(names)<=100: return heatmap(d, names, names, title, value='distance')
+    return heatmap(np.round(100*d/max(d.max(), 1e-12)).astype(np.uint8), names, names, title, value='% of the largest distance') # A quarter of the size
