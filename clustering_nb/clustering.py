@@ -208,7 +208,7 @@ def _from_all(r, x, norms, core, comp):
     "The same, compared with all points."
     d = x[r]@x.T # (len(r), n)
     d *= -2; d += norms; d += norms[r, None]
-    np.maximum(d, core, out=d); np.maximum(d, core[r, None], out=d)
+    np.maximum(d, core, out=d); np.maximum(d, core[r, None], out=d) # Squared, as `core` is
     d[comp[r, None]==comp] = np.inf
     at = d.argmin(1)
     return d[np.arange(len(r)), at],at
@@ -227,25 +227,28 @@ def _join(first, other, comp):
 
 # %% ../nbs/50_clustering.ipynb #c3fe111a
 def reachability_tree(
-    X, # Vectors, (n, d), float32
+    X, # Vectors, (n, d)
     min_samples, # k: how many neighbours make a place dense, the point itself not counted
     block=512, # Points to compare with all others at a time
 ): # (n - 1, 2) pairs and their mutual reachability, (n - 1,): a minimum spanning tree
-    "Minimum spanning tree of mutual reachability (Campello, Moulavi and Sander 2013), exact to float32."
-    x,n = X-X.mean(0),len(X)
-    check_memory(n*(min_samples+1)*24+block*n*12, f"The {min_samples} nearest neighbours of {n:,} points", "Take a smaller `min_samples`, or a sample (`n`).")
+    "Minimum spanning tree of mutual reachability (Campello, Moulavi and Sander 2013), exact."
+    x,n = np.array(X, np.float64),len(X)
+    x -= x.mean(0)
+    unit = float(np.abs(x).max()) or 1.
+    x /= unit # Squares of what is very large or small could not be told apart
+    check_memory(n*(min_samples+1)*24+block*n*24+x.nbytes, f"The {min_samples} nearest neighbours of {n:,} points", "Take a smaller `min_samples`, or a sample (`n`).")
     far,near = NearestNeighbors(n_neighbors=min(min_samples+1, n), algorithm='brute').fit(x).kneighbors(x)
-    core,near,norms,comp = far[:, -1].astype(np.float32)**2,near.astype(np.int32),(x**2).sum(1),np.arange(n)
-    best,other,bound = np.full(n, np.inf, np.float32),np.full(n, -1),core.copy() # Shortest edge out of the component that is known, where it leads, and a bound from below
+    core,near,norms,comp = far[:, -1]**2,near.astype(np.int32),(x**2).sum(1),np.arange(n)
+    best,other,bound = np.full(n, np.inf),np.full(n, -1),core.copy() # Shortest edge out of the component that is known, where it leads, and a bound from below
     pairs,lengths = [],[]
     while len(pairs)<n-1:
         comp,size = np.unique(comp, return_inverse=True, return_counts=True)[1:]
         rows = np.flatnonzero(comp!=size.argmax()) # The largest may wait for the others to come
         stale = rows[(other[rows]<0)|(comp[other[rows]]==comp[rows])]
         for r in np.array_split(stale, max(1, len(stale)//8192)): best[r],other[r] = _from_lists(r, near, core, comp)
-        least = np.full(len(size), np.inf, np.float32)
+        least = np.full(len(size), np.inf)
         np.minimum.at(least, comp[rows], best[rows])
-        todo = stale[bound[stale]<best[stale]]
+        todo = rows[bound[rows]<best[rows]] # Those whose best is only the best of a list
         todo = todo[np.argsort(bound[todo], kind='stable')]
         while len(todo := todo[bound[todo]<least[comp[todo]]]):
             r,todo = todo[:block],todo[block:]
@@ -256,7 +259,7 @@ def reachability_tree(
         first = ordered[np.sort(np.unique(comp[ordered], return_index=True)[1])] # The best of each component, shortest first
         comp,kept = _join(first, other[first], comp)
         pairs += [(first[i], other[first[i]]) for i in kept]; lengths += [best[first[i]] for i in kept]
-    return np.array(pairs, dtype=np.int64).reshape(-1, 2),np.sqrt(np.maximum(lengths, 0, dtype=np.float64))
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2),unit*np.sqrt(np.maximum(lengths, 0))
 
 # %% ../nbs/50_clustering.ipynb #14a9ab00
 class HDBSCAN(NearestPredict):
@@ -273,6 +276,7 @@ class HDBSCAN(NearestPredict):
     def _cluster(self, x):
         size = self.min_cluster_size or max(5, round(len(x)**.5))
         if size<2: raise ValueError(f"Expected `min_cluster_size` of at least 2, got {size}.")
+        if self.min_samples is not None and (not isinstance(self.min_samples, (int, np.integer)) or self.min_samples<1): raise ValueError(f"Expected `min_samples` as a whole number of at least 1, got {self.min_samples!r}.")
         if len(x)<=max(size, self.min_samples or 0, 2): labels,self.probabilities_,self.persistence_ = np.full(len(x), -1),np.zeros(len(x)),np.zeros(0)
         else:
             model = self._fitted(x, int(size), int(self.min_samples or size))
@@ -284,7 +288,7 @@ class HDBSCAN(NearestPredict):
         "The package's model, fitted on the points or on their tree."
         said = dict(min_cluster_size=size, cluster_selection_method=self.cluster_selection_method, cluster_selection_epsilon=float(self.cluster_selection_epsilon), core_dist_n_jobs=1)
         if x.shape[1]<=15 or len(x)**2*x.shape[1]>1e14: return need('hdbscan').HDBSCAN(min_samples=min_samples, **said).fit(x.astype(np.float64))
-        pairs,length = reachability_tree(x.astype(np.float32), min_samples)
+        pairs,length = reachability_tree(x, min_samples)
         length = np.maximum(length, 1e-9*max(length.max(), 1e-9)) # An edge of length 0 would count as none
         a,b = pairs.T
         tree = sp.coo_matrix((np.r_[length, length], (np.r_[a, b], np.r_[b, a])), (len(x), len(x))).tocsr()
