@@ -37,10 +37,13 @@ def class_counts(
 
 def class_counts_figure(
     images, # `Images` with classes
+    most=60, # With more classes, half as many of the largest and of the smallest are shown
 )->Figure: # Largest class first
     "Bars of the class sizes, with their mean."
-    n = class_counts(images)['images']
-    return bar_counts(n.index, n, f'Images per class of {images.name}', sort=True, line=n.mean(), line_name=f'mean {n.mean():.0f}')
+    n = class_counts(images)['images'].sort_values(ascending=False, kind='stable')
+    mean,left = n.mean(),len(n)-most
+    if left>0: n = pd.concat([n[:most-most//2], n[len(n)-most//2:]])
+    return bar_counts(n.index, n, f'Images per class of {images.name}'+(f', without {left} classes between the largest and the smallest' if left>0 else ''), line=mean, line_name=f'mean {mean:.0f}')
 
 # %% ../nbs/11_exploration.ipynb #748ae598
 def imbalance(

@@ -69,12 +69,19 @@ def run(nb, folder, flags, timeout):
 
 def failed(nb): return next((i for i,c in enumerate(nb.cells) if any(o.output_type=='error' for o in c.get('outputs', []))), '?')
 
+def chatter(output):
+    "Is this what TensorFlow's compiled part says while it starts, with the time of day?"
+    if output['output_type']!='stream' or output.get('name')!='stderr': return False
+    text = output['text']
+    lines = (text if isinstance(text, str) else ''.join(text)).splitlines()
+    return all(re.match(r'WARNING: All log messages before absl|[IWE]\d{4} \d|\s*$', line) for line in lines)
+
 def cleaned(path, nb):
     "The notebook of the file with the outputs of `nb`, as `nbdev_clean` leaves it; random ids of styled tables are numbered instead."
     cfg = settings()
     plain,ran = json.loads(path.read_text(encoding='utf-8')),json.loads(nbformat.writes(nb))
     for i,(cell,done) in enumerate(zip(plain['cells'], ran['cells'])):
-        if cell['cell_type']=='code': cell['outputs'] = done['outputs']
+        if cell['cell_type']=='code': cell['outputs'] = [o for o in done['outputs'] if not chatter(o)]
         for j,o in enumerate(cell.get('outputs', [])):
             if 'text/html' in o.get('data', {}): o['data']['text/html'] = stable_ids(o['data']['text/html'], f'{i}_{j}')
     clean_nb(plain, allowed_metadata_keys=cfg.get('allowed_metadata_keys', '').split(), allowed_cell_metadata_keys=cfg.get('allowed_cell_metadata_keys', '').split(),
