@@ -61,11 +61,14 @@ def k_curve(
     seed=0, # Of sample, clusterings and draws
 ): # DataFrame, a row per k: the criteria of k-means and, for `bic`, of a Gaussian mixture
     "Criteria without labels over the number of clusters."
-    x = check_array(X, dtype=np.float32)
+    x = check_array(X, dtype=np.float64)
     for c in criteria:
         if c not in k_rules: raise ValueError(f"{c!r} is no criterion without labels. {did_you_mean(c, k_rules)}")
     if len(x)>max_points: x = x[np.random.default_rng(seed).permutation(len(x))[:max_points]]
+    x -= x.mean(0)
+    x = (x/(x.std() or 1.)).astype(np.float32) # No criterion shall depend on where zero is, or on the unit
     ks = sorted({int(k) for k in ks})
+    if len(np.unique(x, axis=0))<=max(ks, default=0): raise ValueError(f"Expected more different vectors than the largest number of clusters, {max(ks, default=0)}; got {len(np.unique(x, axis=0))}.")
     if not ks or ks[0]<2 or ks[-1]>=len(x): raise ValueError(f"Expected numbers of clusters from 2 to {len(x)-1}, fewer than the {len(x)} vectors; got {ks[:1]} to {ks[-1:]}.")
     rows = []
     for k in progress(ks, 'numbers of clusters'):
@@ -79,7 +82,7 @@ def choose_k(
     table, # As from `k_curve`
 )->dict: # Criterion → number of clusters; None where it can't tell
     "What each criterion would choose."
-    chosen = {}
+    table,chosen = table.sort_values('k'),{}
     for c in (c for c in k_rules if c in table):
         v = table[c].to_numpy(float)
         if not np.isfinite(v).any(): chosen[c] = None; continue
@@ -109,6 +112,7 @@ def cluster_stability(
 ): # DataFrame, a row per cluster: `cluster`, `n`, mean and lowest `jaccard`, how often it `dissolved` (below .5), and `holds`
     "How surely each cluster comes again in other draws of the data."
     x = check_array(X, dtype=np.float32)
+    if not isinstance(n_resamples, (int, np.integer)) or n_resamples<1: raise ValueError(f"Expected `n_resamples` as a whole number of at least 1, got {n_resamples!r}.")
     if not 0<share<1: raise ValueError(f"Expected `share` above 0 and below 1, got {share!r}.")
     labels = check_clusters(_seeded(clusterer, seed).fit_predict(x) if labels is None else labels)
     if len(labels)!=len(x): raise ValueError(f"Expected {len(x)} labels, one per vector; got {len(labels)}.")

@@ -222,13 +222,14 @@ def study_command(
     for w in filter(None, (w.strip() for w in args.scores.split(','))):
         if w not in score_words: _study_scores(args.scores, {}) # Told before anything runs
     out = _study_out(args, study.name)
-    jobs = min(args.jobs or os.cpu_count() or 1, max(1, os.cpu_count() or 1))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+    jobs = min(args.jobs or cores, cores)
     if args.jobs and args.jobs>jobs: _say(f"note: {args.jobs} jobs would share {jobs} cores; {jobs} are run.")
     _say(f"{study.name}: {len(study.experiments)} experiments, {jobs} at a time")
-    rows = run_study(study.experiments, out, jobs, cache=not args.no_cache)
+    rows = run_study(study.experiments, out, jobs, cache=not args.no_cache, folder=study.folder)
     failed = rows[rows.error!='']
     if len(failed)<len(rows):
-        by = [k for k in ('data', 'recipe', 'n', 'split', 'tag') if k in ('recipe', 'tag') or rows[k].nunique()>1]
+        by = [k for k in ('data', 'recipe', 'n', 'split', 'size', 'tag') if k in ('recipe', 'tag') or rows[k].nunique()>1]
         table = summary(rows, by, _study_scores(args.scores, rows))
         print(table.to_string(index=False) if args.table=='text' else table_text(table, args.table))
     for r in failed.itertuples(): _say(f"{r.recipe}, seed {r.seed}: {r.error}")
@@ -251,7 +252,7 @@ def list_command(
         print(f'{kind}s')
         for name,e in entries.items():
             more = [f'memory grows with {e.memory}']*(e.memory!='n')+['uses labels']*e.labels_used+[f"needs clustering_nb[{e.extra}]"]*bool(e.extra)
-            print(f"  {name:<18}{e.summary}{' ('+', '.join(more)+')' if more else ''}")
+            print(f"  {name:<20}{e.summary}{' ('+', '.join(more)+')' if more else ''}")
     print("A recipe joins them with +, parameters after a colon: pca:50+umap:10,n_neighbors=30+gmm:10")
     return 0
 

@@ -8,9 +8,10 @@ __all__ = ['did_you_mean', 'patch_to', 'all_or_nothing', 'installed', 'need', 'E
            'prune', 'only_one', 'Cache', 'parse_value', 'sizes', 'progress_shown', 'progress', 'available_memory',
            'check_memory']
 
-# %% ../nbs/00_core.ipynb #7f25780f
+# %% ../nbs/00_core.ipynb #f44ac4c0
 import ast
 import difflib
+import getpass
 import hashlib
 import importlib
 import importlib.util
@@ -19,6 +20,7 @@ import json
 import os
 import secrets
 import sys
+import tempfile
 import threading
 import time
 import warnings
@@ -340,19 +342,15 @@ def only_one(
     wait=True, # Until another process is done?
 ): # True, or False if another process is at it and `wait` is false
     "Hold a lock of this name among the processes of this user."
-    folder = cache_folder('locks')
+    folder = Path(tempfile.gettempdir())/f'clustering_nb-{getpass.getuser()}' # One place, whatever the caches are
     lock = need('filelock').FileLock(folder/f'{fingerprint(str(name))}.lock', timeout=-1 if wait else 0)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob('*.lock'):
-            with suppress(OSError):
-                if time.time()-old.stat().st_mtime>7*86400: old.unlink()
         lock.acquire()
-        os.utime(lock.lock_file)
     except need('filelock').Timeout:
         yield False
         return
-    except OSError: pass # Nothing can be written there: then nothing is shared there, either
+    except OSError as e: warnings.warn(f"No lock can be kept in {printable(folder)}: {e.strerror or e}. Two processes at the same work would disturb each other.")
     try: yield True
     finally: lock.release()
 

@@ -7,7 +7,8 @@ __all__ = ['MAX_PIXELS', 'MAX_BYTES', 'datasets', 'BadImage', 'to_rgb', 'resize'
            'parallel', 'LazyPixels', 'Images', 'as_images', 'class_numbers', 'check_range', 'as_uint8', 'load_folder',
            'load_arrays', 'digits', 'iris', 'read_idx', 'find_idx', 'mnist', 'fashion_mnist', 'load']
 
-# %% ../nbs/10_data.ipynb #ca1498bd
+# %% ../nbs/10_data.ipynb #099d185e
+import copy
 import gzip
 import hashlib
 import io
@@ -411,8 +412,9 @@ def rename_classes(self,
         if c not in self.class_names: raise ValueError(f"No class {c!r} in {self.name!r}. {did_you_mean(c, self.class_names)}")
     renamed = tuple(printable(names.get(c, c)) for c in self.class_names)
     if len(set(renamed))<len(renamed): raise ValueError(f"Two classes would have one name: {sorted(n for n in set(renamed) if renamed.count(n)>1)[:3]}. Give each its own.")
-    same = self._take(np.arange(len(self)))
-    same.class_names = renamed
+    same = copy.copy(self)
+    same.class_names,same._split = renamed,None
+    if self._split is not None: same._split = self._split[0],tuple(p.rename_classes({c: n for c,n in names.items() if c in p.class_names}) for p in self._split[1])
     return same
 
 # %% ../nbs/10_data.ipynb #906f70fa

@@ -6,10 +6,12 @@
 __all__ = ['measured', 'identity', 'first_columns', 'last_columns', 'expand', 'Study', 'read_study', 'make_row', 'read_rows',
            'add_row', 'run_study', 'grid', 'mean_std', 'summary', 'table_text', 'compare']
 
-# %% ../nbs/61_harness.ipynb #f5af698e
+# %% ../nbs/61_harness.ipynb #4b0b8d99
+import glob
 import itertools
 import multiprocessing
 import os
+import pickle
 import re
 import signal
 import threading
@@ -17,13 +19,13 @@ import time
 import tomllib
 import warnings
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from pathlib import Path
 
 import numpy as np
 
-from .core import cache_folder, did_you_mean, fingerprint, need, only_one, plain, printable, progress, versions, write_text
+from .core import atomic_path, cache_folder, did_you_mean, fingerprint, need, only_one, plain, printable, progress, versions, write_text
 from .data import Images, datasets, load
 from .study import Experiment, parse_recipe, run, stages_code
 
@@ -43,23 +45,24 @@ class Study:
     "A name and what is to be done."
     name: str
     experiments: tuple # Of `Experiment`
+    folder: Path = None # Where paths of data start from
 
 _study_keys = ('name', 'data', 'n', 'split', 'size', 'seeds', 'recipes', 'experiments')
 
-def _experiments(block, folder):
+def _experiments(block):
     "The experiments of one block of a study."
-    whole = lambda v: isinstance(v, int) and not isinstance(v, bool)
+    whole = lambda v: isinstance(v, int) and not isinstance(v, bool) and 0<=v<2**32
     data,recipes,seeds = (block.get(k) for k in ('data', 'recipes', 'seeds'))
     data,recipes = ([v] if isinstance(v, str) else v for v in (data, recipes))
     for key,found in (('data', data), ('recipes', recipes)):
-        if not isinstance(found, list) or not found or not all(isinstance(v, str) for v in found): raise ValueError(f"Expected `{key}` as text or a list of texts, got {found!r}.")
+        if not isinstance(found, list) or not found or not all(isinstance(v, str) and v.strip() for v in found): raise ValueError(f"Expected `{key}` as text or a list of texts, got {found!r}.")
     if whole(seeds): seeds = list(range(seeds))
-    if not isinstance(seeds, list) or not seeds or not all(map(whole, seeds)): raise ValueError(f"Expected `seeds` as how many or a list of whole numbers, got {block.get('seeds')!r}.")
+    if not isinstance(seeds, list) or not seeds or not all(map(whole, seeds)): raise ValueError(f"Expected `seeds` as how many or a list of whole numbers from 0 to 2³²-1, got {block.get('seeds')!r}.")
+    if not isinstance(block.get('split', ''), str): raise ValueError(f"Expected `split` as the name of a part, e.g. 'test'; got {block['split']!r}.")
     for key in ('n', 'size'):
         if block.get(key) is not None and (not whole(block[key]) or block[key]<1): raise ValueError(f"Expected `{key}` as a whole number of at least 1, got {block[key]!r}.")
-    here = lambda d: str(folder/d) if d not in datasets and (folder/d).exists() else d
     recipes = list(dict.fromkeys('+'.join(map(str, parse_recipe(r))) for text in recipes for r in expand(text)))
-    return [Experiment(here(d), r, block.get('n'), s, block.get('split'), block.get('size', 64)) for d in data for s in seeds for r in recipes]
+    return [Experiment(d, r, block.get('n'), s, block.get('split'), block.get('size', 64)) for d in data for s in seeds for r in recipes]
 
 def read_study(
     path, # A TOML file; paths of data in it start from its folder
@@ -67,17 +70,20 @@ def read_study(
     "Read a study, or say what is wrong with it."
     path = Path(path)
     if not path.is_file(): raise ValueError(f"No file {printable(path)}. Expected a study: a TOML file with `data`, `recipes` and `seeds`.")
-    try: said = tomllib.loads(path.read_text(encoding='utf-8'))
+    try: said = tomllib.loads(path.read_text(encoding='utf-8-sig'))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e: raise ValueError(f"{printable(path)} is no TOML: {e}.") from e
     more = said.pop('experiments', [])
     if not isinstance(more, list) or not all(isinstance(b, dict) for b in more): raise ValueError(f"{printable(path)}: expected [[experiments]], with two brackets.")
     for key in [*said, *(k for b in more for k in b)]:
         if key not in _study_keys: raise ValueError(f"{printable(path)}: unknown key {key!r}. {did_you_mean(key, _study_keys)}")
+    for key in ('name', 'experiments'):
+        if any(key in b for b in more): raise ValueError(f"{printable(path)}: `{key}` belongs at the top of the file, not into [[experiments]].")
+    if not isinstance(said.get('name', 'x'), str) or not said.get('name', 'x').strip(): raise ValueError(f"{printable(path)}: expected `name` as text, got {said['name']!r}.")
     blocks = [{'seeds': 5, **said}]*('recipes' in said)+[{'seeds': 5, **said, **b} for b in more]
     if not blocks: raise ValueError(f"{printable(path)} has no `recipes`. Give some, for example recipes = [\"pixels+kmeans:10\"].")
-    try: found = [e for b in blocks for e in _experiments(b, path.parent)]
+    try: found = [e for b in blocks for e in _experiments(b)]
     except ValueError as e: raise ValueError(f"{printable(path)}: {e}") from e
-    return Study(str(said.get('name', path.stem)), tuple(dict.fromkeys(found)))
+    return Study(said.get('name', path.stem), tuple(dict.fromkeys(found)), path.parent)
 
 # %% ../nbs/61_harness.ipynb #54b2ba17
 measured = ('seconds', 'seconds_embedding', 'seconds_reduction', 'seconds_clustering', 'seconds_scores', 'peak_memory_mb', 'notes') # Columns that may differ from run to run; a step from the cache warns of nothing
@@ -88,6 +94,11 @@ def _asked(stages):
     params = stages[-1].make().get_params()
     return params.get('n_clusters', params.get('n_components'))
 
+def _load(e, folder):
+    "The images of an experiment; a path starts from `folder`."
+    if folder is not None and e.data not in datasets and (Path(folder)/e.data).exists(): e = replace(e, data=str(Path(folder)/e.data))
+    return e.load()
+
 def _row_key(images, recipe, seed):
     "What a row depends on; None if a step was registered elsewhere, whose code we don't know."
     stages = parse_recipe(recipe)
@@ -96,7 +107,7 @@ def _row_key(images, recipe, seed):
 
 def _identity(experiment, images):
     e = experiment
-    return {'data': printable(images.name if e.data is None else e.data), 'recipe': '+'.join(map(str, parse_recipe(e.recipe))), 'seed': e.seed, 'n': len(images), 'split': e.split or '', 'size': e.size}
+    return {'data': printable(e.data), 'recipe': '+'.join(map(str, parse_recipe(e.recipe))), 'seed': e.seed, 'n': len(images), 'split': e.split or '', 'size': e.size}
 
 def make_row(
     experiment, # An `Experiment`
@@ -125,17 +136,29 @@ def _threads(): return int(os.environ.get('OMP_NUM_THREADS') or os.cpu_count())
 first_columns = ('data', 'recipe', 'seed', 'tag', 'labels_used', 'n', 'split', 'size', 'k_asked', 'n_clusters', 'coverage')
 last_columns = (*measured, 'error', 'threads', 'fingerprint', 'versions', 'key')
 
+_words = ('data', 'recipe', 'split', 'tag', 'error', 'notes', 'fingerprint', 'versions', 'key') # Columns of text
+
 def read_rows(
     path, # A CSV as written by `run_study`
 ): # DataFrame; empty if there is no file
     "Rows of an earlier study."
     pd,path = need('pandas'),Path(path)
     if not path.exists(): return pd.DataFrame()
-    try: found = pd.read_csv(path).round(6) # As written
+    try: found = pd.read_csv(path, dtype=dict.fromkeys(_words, str), keep_default_na=False, na_values=[''])
     except (ValueError, UnicodeDecodeError) as e: raise ValueError(f"{printable(path)} is no table of experiments: {e}. Name another file, or delete it.") from e
     lacking = {*identity, 'key'}-set(found)
     if lacking: raise ValueError(f"{printable(path)} was not written by a study: it has no column {sorted(lacking)[0]!r}. Name another file.")
-    return found.assign(**{k: found[k].astype(object).where(found[k].notna(), '').astype(str) for k in ('split', 'error', 'notes', 'key') if k in found})
+    for c in found.columns.difference(_words):
+        if found[c].dtype.kind not in 'iufb' and not found[c].dropna().isin([True, False]).all(): raise ValueError(f"{printable(path)} holds something in column {c!r} that is no number, such as {next(v for v in found[c].dropna() if not _is_number(v))!r}. Was it changed by another program? Restore it, or name another file.")
+    for c in identity:
+        if c not in _words and found[c].isna().any(): raise ValueError(f"{printable(path)} has a row without {c!r}. Was it changed by another program? Restore it, or name another file.")
+    found = found.round(6) # As written
+    return found.assign(**{c: found[c].fillna('').astype(object) if c in found else '' for c in _words})
+
+def _is_number(v):
+    try: float(v)
+    except ValueError: return False
+    return True
 
 def _ordered(frame):
     "Columns and rows in an order of their own, whatever came first."
@@ -152,7 +175,7 @@ def _merge(known, row):
 
 def add_row(path, row):
     "Enter a row into the CSV `path`."
-    with only_one(Path(path).resolve()): write_text(path, _merge(read_rows(path), row).to_csv(index=False, lineterminator='\n'))
+    with only_one(f'rows {Path(path).resolve()}'): write_text(path, _merge(read_rows(path), row).to_csv(index=False, lineterminator='\n'))
 
 # %% ../nbs/61_harness.ipynb #9e6633d7
 _one_thread = dict.fromkeys(('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS', 'VECLIB_MAXIMUM_THREADS', 'NUMBA_NUM_THREADS', 'TF_NUM_INTRAOP_THREADS', 'TF_NUM_INTEROP_THREADS'), '1')
@@ -168,6 +191,15 @@ def _environment(**more):
             if v is None: os.environ.pop(k, None)
             else: os.environ[k] = v
 
+@contextmanager
+def _deaf():
+    "Processes that are started meanwhile don't hear Ctrl-C, which is for the one that starts them."
+    ours = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if ours else None
+    try: yield
+    finally:
+        if ours: signal.signal(signal.SIGINT, before)
+
 def _end_with_parent():
     "End this process when the one that started it has ended."
     def watch():
@@ -175,7 +207,7 @@ def _end_with_parent():
         os._exit(1)
     threading.Thread(target=watch, daemon=True).start()
 
-def _serve(pipe, images, cache):
+def _serve(pipe, images, cache, folder):
     "What a worker does: rows, until it is told to stop."
     signal.signal(signal.SIGINT, signal.SIG_IGN) # Ctrl-C is for the process that started it
     need('tqdm').tqdm.set_lock(threading.RLock()) # By default it takes a semaphore of the system, which outlives a process that is killed
@@ -183,8 +215,11 @@ def _serve(pipe, images, cache):
     loaded = None
     with suppress(EOFError, ConnectionError): # Nobody is there any more
         while (e := pipe.recv()) is not None:
-            if images is None and _sample(e)!=loaded: here,loaded = e.load(),_sample(e)
-            pipe.send(_claimed(e, here if images is None else images, cache))
+            try:
+                if images is None and _sample(e)!=loaded: here,loaded = _load(e, folder),_sample(e)
+                found = _claimed(e, here if images is None else images, cache)
+            except Exception as problem: found = f'{type(problem).__name__}: {problem}'
+            pipe.send(found)
 
 def _sample(e):
     "What the images of an experiment depend on."
@@ -198,25 +233,29 @@ def _claimed(e, images, cache):
 # %% ../nbs/61_harness.ipynb #3254d76e
 class _Worker:
     "A process that makes rows, and the experiment it is at."
-    def __init__(self, images, cache):
-        self.args,self.now,self.last,self.process = (images, cache),None,None,None
+    def __init__(self, *args): self.args,self.now,self.last,self.process = args,None,None,None
+
+    def _start(self):
+        context = multiprocessing.get_context('spawn') # A fork of a process with threads may hang
+        self.pipe,other = context.Pipe()
+        process = context.Process(target=need('clustering_nb.harness')._serve, args=(other, *self.args), daemon=True)
+        with _environment(**_one_thread, CLUSTERING_NB_PROGRESS='0', CLUSTERING_NB_CACHE=str(cache_folder())), _deaf():
+            try: process.start()
+            except (TypeError, AttributeError, pickle.PicklingError) as e: raise ValueError(f"These images can't be handed to other processes: {e}. Name the data, so that each process loads them, or take `jobs=None`.") from e
+        other.close()
+        self.process = process
 
     def give(self, e):
-        if self.process is None:
-            context = multiprocessing.get_context('spawn') # A fork of a process with threads may hang
-            self.pipe,other = context.Pipe()
-            with _environment(**_one_thread, CLUSTERING_NB_PROGRESS='0', CLUSTERING_NB_CACHE=str(cache_folder())):
-                self.process = context.Process(target=need('clustering_nb.harness')._serve, args=(other, *self.args), daemon=True)
-                self.process.start()
-            other.close()
+        if self.process is not None and not self.process.is_alive(): self.process = None # It died while it had nothing to do
+        if self.process is None: self._start()
         self.now = self.last = e
-        self.pipe.send(e)
+        with suppress(OSError): self.pipe.send(e) # If it dies just now, `take` will see it
 
     def take(self):
         "What came back: a row, None, or the words of an error if the process has died."
         e,self.now = self.now,None
         try: return e,self.pipe.recv()
-        except (EOFError, ConnectionError):
+        except (EOFError, OSError):
             self.process.join()
             code,self.process = self.process.exitcode,None
             return e,f"RuntimeError: the process that made this row ended with status {code}"+("; the system may have run out of memory" if code==-9 else '')
@@ -241,12 +280,12 @@ def _next(todo, last, others):
     fit = [_shared(e, last)-max([_shared(e, o) for o in others], default=0) for e in todo]
     return int(np.argmax(fit)) # The first of equals
 
-# %% ../nbs/61_harness.ipynb #dd805fe4
-def _checked(experiments, images):
+# %% ../nbs/61_harness.ipynb #f9c91b27
+def _checked(experiments, images, folder):
     "Experiments by what tells their rows apart, with key; the data are loaded one after the other."
     found,loaded = {},None
     for e in experiments:
-        if images is None and _sample(e)!=loaded: here,loaded = e.load(),_sample(e)
+        if images is None and _sample(e)!=loaded: here,loaded = _load(e, folder),_sample(e)
         who = _identity(e, here if images is None else images)
         found[tuple(who.values())] = e,_row_key(here if images is None else images, e.recipe, e.seed)
     return found
@@ -257,14 +296,17 @@ def run_study(
     jobs=None, # Processes, one thread each; None for this process with all its threads
     images=None, # `Images` to use instead of what the experiments name
     cache=True, # As for `run`
+    folder=None, # Where paths of data start from; by default the current folder
 ): # DataFrame, a row per experiment, in their order
     "Run experiments, except those whose row is known; an error is told in the row and tried again the next time."
     pd = need('pandas')
     if jobs is not None and (not isinstance(jobs, int) or isinstance(jobs, bool) or jobs<1): raise ValueError(f"Expected `jobs` of at least 1, or None for this process; got {jobs!r}.")
+    experiments = list(experiments)
+    if not experiments: raise ValueError("Expected at least one experiment, got none.")
     for r in dict.fromkeys(e.recipe for e in experiments): # Mistakes are told before anything runs
         for s in parse_recipe(r): s.make()
-    path = None if path is None else Path(path)
-    wanted,rows = _checked(experiments, images),{}
+    path = None if path is None else _writable(Path(path))
+    wanted,rows = _checked(experiments, images, folder),{}
     known = lambda: {tuple(r[k] for k in identity): r for r in read_rows(path).to_dict('records') if r['key'] and not r.get('error')} if path else {}
     def still(todo):
         there = known()
@@ -276,45 +318,67 @@ def run_study(
     todo = still(list(wanted))
     with progress(None, 'experiments', total=len(wanted), unit='row') as bar:
         bar.update(len(wanted)-len(todo))
-        if jobs is None: _here(todo, wanted, images, cache, enter, bar)
-        else: _in_workers(todo, wanted, images, cache, enter, still, bar, min(jobs, len(todo)))
+        if jobs is None: _here(todo, wanted, images, cache, folder, enter, bar)
+        else: _in_workers(todo, wanted, (images, cache, folder), enter, still, bar, min(jobs, len(todo)), path)
     return _ordered(pd.DataFrame(list(rows.values()))).set_index(list(identity), drop=False).loc[list(wanted)].reset_index(drop=True)
 
-def _here(todo, wanted, images, cache, enter, bar):
+def _writable(path):
+    "The path, if a table can be written there; what processes that were killed left beside it is removed."
+    if path.is_dir(): raise ValueError(f"{printable(path)} is a folder. Name a CSV.")
+    try:
+        with atomic_path(path.with_name(path.name+'.try')) as tmp: tmp.touch()
+        path.with_name(path.name+'.try').unlink(missing_ok=True)
+    except OSError as e: raise ValueError(f"No table can be written to {printable(path)}: {e.strerror or e}. Name another file.") from e
+    for left in path.parent.glob(f'.{glob.escape(path.name[:80])}.*.part'):
+        pid = left.name.rsplit('.', 2)[-2].split('-')[0]
+        if pid.isdigit() and not need('psutil').pid_exists(int(pid)): left.unlink(missing_ok=True)
+    return path
+
+def _here(todo, wanted, images, cache, folder, enter, bar):
     "Make the rows in this process."
     loaded = None
     for who in todo:
         e = wanted[who][0]
-        if images is None and _sample(e)!=loaded: here,loaded = e.load(),_sample(e)
+        if images is None and _sample(e)!=loaded: here,loaded = _load(e, folder),_sample(e)
         enter(who, make_row(e, here if images is None else images, cache))
         bar.update(); bar.set_postfix_str(e.recipe)
 
-# %% ../nbs/61_harness.ipynb #18d03836
-def _in_workers(todo, wanted, images, cache, enter, still, bar, jobs):
+# %% ../nbs/61_harness.ipynb #6dd542f5
+def _in_workers(todo, wanted, args, enter, still, bar, jobs, path):
     "Make the rows in several processes; rows that another study is at come last."
-    names,busy_elsewhere = {id(wanted[who][0]): who for who in todo},[]
-    workers = [_Worker(images, cache) for _ in range(jobs)]
+    names,elsewhere,tried = {id(wanted[who][0]): who for who in todo},[],0.
+    workers,seen = [_Worker(*args) for _ in range(jobs)],_changed(path)
     try:
-        while todo or busy_elsewhere or any(w.now for w in workers):
+        while todo or elsewhere or any(w.now for w in workers):
+            if _changed(path)!=seen: # Another study has written there
+                left = still(todo)
+                bar.update(len(todo)-len(left))
+                todo,seen = left,_changed(path)
             for w in (w for w in workers if w.now is None):
                 if not todo: break
                 e = [wanted[who][0] for who in todo]
                 w.give(wanted[todo.pop(_next(e, w.last, [o.now for o in workers if o.now]))][0])
             running = [w for w in workers if w.now]
-            for w in [w for w in running if w.pipe in wait([w.pipe for w in running], 1)]:
+            ready = wait([w.pipe for w in running], 1) if running else time.sleep(.2) or []
+            for w in [w for w in running if w.pipe in ready]:
                 e,row = w.take()
                 who = names[id(e)]
-                if row is None: busy_elsewhere.append(who); continue
+                if row is None: elsewhere.append(who); continue
                 if isinstance(row, str): row = {**dict(zip(identity, who)), 'error': row, 'key': wanted[who][1] or ''}
                 enter(who, row)
+                seen = _changed(path)
                 bar.update(); bar.set_postfix_str(e.recipe)
-            if busy_elsewhere and not todo: # It may be done by now, or its process may have been killed
-                left = still(busy_elsewhere)
-                bar.update(len(busy_elsewhere)-len(left))
-                todo,busy_elsewhere = left,[]
-                if not any(w.now for w in workers): time.sleep(.5)
+            if elsewhere and not todo and time.monotonic()-tried>1: # It may be done by now, or its process may have been killed
+                left = still(elsewhere)
+                bar.update(len(elsewhere)-len(left))
+                todo,elsewhere,tried = left,[],time.monotonic()
     finally:
         for w in workers: w.stop()
+
+def _changed(path):
+    "When a file was written last."
+    try: return path.stat().st_mtime_ns if path else None
+    except OSError: return None
 
 # %% ../nbs/61_harness.ipynb #98096f7a
 def grid(
@@ -340,11 +404,18 @@ def mean_std(
     scores=('acc', 'nmi', 'ari', 'ami'), # Columns to summarise
 ): # DataFrame, a row per group: `mean` and `std` of each score, and `runs`
     "Mean and sample standard deviation over seeds."
-    if 'error' in rows: rows = rows[rows.error=='']
-    groups = rows.groupby([by] if isinstance(by, str) else list(by), sort=False, dropna=False)
-    table = groups[list(scores)].agg(['mean', 'std'])
+    by,scores = ([v] if isinstance(v, str) else list(v) for v in (by, scores))
+    rows = _good(rows, [*by, *scores])
+    groups = rows.assign(**{s: rows[s].astype(float) for s in scores}).groupby(by, sort=False, dropna=False)
+    table = groups[scores].agg(['mean', 'std'])
     table['runs', ''] = groups.size()
     return table
+
+def _good(rows, columns):
+    "The rows without an error, if they have these columns."
+    for c in columns:
+        if c not in rows: raise ValueError(f"The rows have no column {c!r}. {did_you_mean(c, list(rows))}")
+    return rows[rows.error.fillna('')==''] if 'error' in rows else rows
 
 def summary(
     rows, # As from `grid`
@@ -352,6 +423,7 @@ def summary(
     scores=('acc', 'nmi', 'ari', 'ami'), # Columns to summarise; the best first by the first of them
 ): # DataFrame of text, a row per group
     "Mean ± sample standard deviation over seeds."
+    scores = [scores] if isinstance(scores, str) else list(scores)
     table = mean_std(rows, by, scores).sort_values((scores[0], 'mean'), ascending=False, kind='stable')
     said = lambda m,s: '–' if np.isnan(m) else f'{m:.3f}'+('' if np.isnan(s) else f' ± {s:.3f}')
     text = need('pandas').DataFrame({s: [said(*v) for v in zip(table[s, 'mean'], table[s, 'std'])] for s in scores}|{'runs': table['runs'].to_numpy()}, index=table.index)
@@ -377,15 +449,19 @@ def compare(
     confidence=.95, # Of all intervals together
 ): # DataFrame, a row per other recipe: mean `difference`, its interval `low` to `high`, share of seeds `won`, `runs`, and whether the difference is `clear`
     "Recipes against one of them, seed by seed."
-    if 'error' in rows: rows = rows[rows.error=='']
-    wide = rows.pivot_table(score, [k for k in ('data', 'seed', 'n', 'split', 'size') if k in rows], 'recipe', sort=False)
-    against = wide.mean().idxmax() if against is None else against
+    if not 0<confidence<1: raise ValueError(f"Expected `confidence` above 0 and below 1, got {confidence!r}.")
+    rows = _good(rows, ['recipe', 'seed', score])
+    sets = [k for k in ('data', 'n', 'split', 'size') if k in rows and rows[k].nunique(dropna=False)>1]
+    if sets: raise ValueError(f"The rows differ in {' and '.join(sets)}. Compare recipes on one set of images: rows[rows.{sets[0]}==…].")
+    wide = rows.assign(**{score: rows[score].astype(float)}).pivot_table(score, 'seed', 'recipe', sort=False)
+    if wide.shape[1]<2: raise ValueError(f"Expected rows of at least two recipes, got {wide.shape[1]}.")
+    common = wide.dropna()
+    against = (common if len(common) else wide).mean().idxmax() if against is None else against
     if against not in wide: raise ValueError(f"No rows of {against!r}. {did_you_mean(against, list(wide))}")
     found,others = [],[r for r in wide if r!=against]
     for r in others:
         d = (wide[r]-wide[against]).dropna().to_numpy()
-        if len(d)<2: raise ValueError(f"{r!r} and {against!r} have {len(d)} seeds in common; comparing takes at least 2. Run more seeds.")
-        half = need('scipy.stats').t.ppf(1-(1-confidence)/2/len(others), len(d)-1)*d.std(ddof=1)/len(d)**.5
-        found.append({'recipe': r, 'difference': d.mean(), 'low': d.mean()-half, 'high': d.mean()+half, 'won': (d>0).mean(), 'runs': len(d), 'clear': bool(abs(d.mean())>half)})
-    columns = ['recipe', 'difference', 'low', 'high', 'won', 'runs', 'clear']
-    return need('pandas').DataFrame(found, columns=columns).sort_values('difference', ascending=False, ignore_index=True)
+        mean,half = (d.mean() if len(d) else np.nan),np.nan # One seed has no spread
+        if len(d)>1: half = need('scipy.stats').t.ppf(1-(1-confidence)/2/len(others), len(d)-1)*d.std(ddof=1)/len(d)**.5
+        found.append({'recipe': r, 'difference': mean, 'low': mean-half, 'high': mean+half, 'won': (d>0).mean() if len(d) else np.nan, 'runs': len(d), 'clear': bool(abs(mean)>half)})
+    return need('pandas').DataFrame(found).sort_values('difference', ascending=False, ignore_index=True)

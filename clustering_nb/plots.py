@@ -617,14 +617,17 @@ def panels(
 )->go.Figure: # Traces of one name share an entry in the legend, lines and words drawn over a panel go with it
     "Several figures in one."
     if not figures: raise ValueError("Expected at least one figure, as a dict of title and figure; got none.")
-    rows = -(-len(figures)//columns)
+    if columns<1: raise ValueError(f"Expected at least one panel a row, got `columns` {columns!r}.")
+    rows,entered = -(-len(figures)//columns),set()
     fig = make_subplots(rows, columns, subplot_titles=[label_text(t, 60) for t in figures], horizontal_spacing=.25/columns, vertical_spacing=.28/rows)
     fig.update_annotations(font_size=13)
     for i,f in enumerate(figures.values()):
         at = {'row': i//columns+1, 'col': i%columns+1}
         for trace in f.data:
-            if trace.name: trace.update(legendgroup=trace.name, showlegend=i==0 and bool(f.layout.showlegend or f.layout.showlegend is None))
             fig.add_trace(trace, **at)
+            if trace.name:
+                fig.data[-1].update(legendgroup=trace.name, showlegend=trace.name not in entered and f.layout.showlegend is not False)
+                entered.add(trace.name)
         x,y = fig.get_subplot(**at)
         x.update(f.layout.xaxis.to_plotly_json()); y.update(f.layout.yaxis.to_plotly_json())
         names = [a.plotly_name.replace('axis', '') for a in (x, y)]
