@@ -86,43 +86,18 @@ def table_plain(x):
     spaces = [flat]
     spaces += [PCA(d, random_state=0).fit_transform(flat) for d in WIDTHS]+[NMF(d, max_iter=200, random_state=0).fit_transform(flat) for d in WIDTHS]
     spaces += [need('umap').UMAP(n_components=d, min_dist=0., random_state=0, n_jobs=1).fit_transform(flat) for d in WIDTHS]
-    spaces += [autoencoder_plain(x, d, conv) for conv in (False, True) for d in WIDTHS]
+    spaces += [vectors_plain(x, d, conv) for conv in (False, True) for d in WIDTHS]
     return np.stack([c.fit_predict(z) for z in spaces for c in (KMeans(K, n_init=10, random_state=0), AgglomerativeClustering(K), hdbscan.HDBSCAN(min_cluster_size=max(5, round(n**.5))))])
-
-def autoencoder_plain(x, d, conv):
-    "Vectors of an autoencoder as in a tutorial."
-    from clustering_nb.core import need
-    torch = need('torch', 'torch')
-    nn = torch.nn
-    torch.manual_seed(0)
-    if conv:
-        down = lambda a,b: [nn.Conv2d(a, b, 3, 2, 1), nn.BatchNorm2d(b), nn.ReLU()]
-        up = lambda a,b,more: [nn.ConvTranspose2d(a, b, 3, 2, 1, more), nn.BatchNorm2d(b), nn.ReLU()]
-        encoder = nn.Sequential(*down(1, 16), *down(16, 32), *down(32, 64), nn.Flatten(), nn.Linear(1024, d))
-        decoder = nn.Sequential(nn.Linear(d, 1024), nn.ReLU(), nn.Unflatten(1, (64, 4, 4)), *up(64, 32, 0), *up(32, 16, 1), nn.ConvTranspose2d(16, 1, 3, 2, 1, 1), nn.Sigmoid())
-    else:
-        encoder = nn.Sequential(nn.Flatten(), nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, d))
-        decoder = nn.Sequential(nn.Linear(d, 512), nn.ReLU(), nn.Linear(512, 784), nn.Sigmoid(), nn.Unflatten(1, (1, 28, 28)))
-    optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], 1e-3)
-    for _ in range(CAE_EPOCHS if conv else AE_EPOCHS):
-        for batch,_ in loader(x):
-            loss = nn.functional.mse_loss(decoder(encoder(batch)), batch)
-            optimizer.zero_grad(); loss.backward(); optimizer.step()
-    encoder.eval()
-    with torch.no_grad(): return encoder(torch.from_numpy(x).float().div(255).reshape(-1, 1, 28, 28)).numpy()
 
 def table_ours(x):
     "The same by a study: experiments side by side, common steps once."
     import os
+    from unittest.mock import patch
     from clustering_nb.data import Images
     from clustering_nb.harness import expand, grid
     starts = ['pixels', *expand('pixels+{pca,nmf,umap}:{10,20,80}'), *expand(f'ae:{{10,20,80}},epochs={AE_EPOCHS}'), *expand(f'cae:{{10,20,80}},channels=16-32-64,epochs={CAE_EPOCHS}')]
-    with tempfile.TemporaryDirectory() as tmp:
-        before,os.environ['CLUSTERING_NB_CACHE'] = os.environ.get('CLUSTERING_NB_CACHE'),tmp
-        try: rows = grid(Images(x.reshape(-1, 28, 28)), [f'{s}+{c}' for s in starts for c in ('kmeans:10', 'ward:10', 'hdbscan')], [0], jobs=os.cpu_count())
-        finally:
-            if before is None: del os.environ['CLUSTERING_NB_CACHE']
-            else: os.environ['CLUSTERING_NB_CACHE'] = before
+    with tempfile.TemporaryDirectory() as tmp, patch.dict(os.environ, CLUSTERING_NB_CACHE=tmp):
+        rows = grid(Images(x.reshape(-1, 28, 28)), [f'{s}+{c}' for s in starts for c in ('kmeans:10', 'ward:10', 'hdbscan')], [0], jobs=os.cpu_count())
     assert (rows.error=='').all(), rows.error.iloc[0]
     return rows.n_clusters.to_numpy(dtype=np.int64)
 
@@ -162,18 +137,39 @@ def batches_ours(x):
         for at in epoch_order(len(pixels), 0, epoch).split(256): as_floats(pixels[at], torch.device('cpu')).sum()
     return x[:1]
 
-def train_plain(x):
+def autoencoder_plain(x, d, conv, epochs):
+    "Encoder and decoder, trained as in a tutorial."
     from clustering_nb.core import need
     torch = need('torch', 'torch')
     nn = torch.nn
     torch.manual_seed(0)
-    net = nn.Sequential(nn.Flatten(), nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 32), nn.Linear(32, 512), nn.ReLU(), nn.Linear(512, 784), nn.Sigmoid())
-    optimizer = torch.optim.Adam(net.parameters(), 1e-3)
-    for _ in range(EPOCHS):
+    if conv:
+        down = lambda a,b: [nn.Conv2d(a, b, 3, 2, 1), nn.BatchNorm2d(b), nn.ReLU()]
+        up = lambda a,b,more: [nn.ConvTranspose2d(a, b, 3, 2, 1, more), nn.BatchNorm2d(b), nn.ReLU()]
+        encoder = nn.Sequential(*down(1, 16), *down(16, 32), *down(32, 64), nn.Flatten(), nn.Linear(1024, d))
+        decoder = nn.Sequential(nn.Linear(d, 1024), nn.ReLU(), nn.Unflatten(1, (64, 4, 4)), *up(64, 32, 0), *up(32, 16, 1), nn.ConvTranspose2d(16, 1, 3, 2, 1, 1), nn.Sigmoid())
+    else:
+        encoder = nn.Sequential(nn.Flatten(), nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, d))
+        decoder = nn.Sequential(nn.Linear(d, 512), nn.ReLU(), nn.Linear(512, 784), nn.Sigmoid(), nn.Unflatten(1, (1, 28, 28)))
+    optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], 1e-3)
+    for _ in range(epochs):
         for batch,_ in loader(x):
-            loss = nn.functional.mse_loss(net(batch), batch.flatten(1))
+            loss = nn.functional.mse_loss(decoder(encoder(batch)), batch)
             optimizer.zero_grad(); loss.backward(); optimizer.step()
-    with torch.no_grad(): return net(torch.from_numpy(x[:5000]).float().div(255).reshape(-1, 1, 28, 28)).numpy()
+    return encoder.eval(),decoder.eval()
+
+def vectors_plain(x, d, conv):
+    "What that encoder makes of the images."
+    from clustering_nb.core import need
+    torch = need('torch', 'torch')
+    encoder = autoencoder_plain(x, d, conv, CAE_EPOCHS if conv else AE_EPOCHS)[0]
+    with torch.no_grad(): return encoder(torch.from_numpy(x).float().div(255).reshape(-1, 1, 28, 28)).numpy()
+
+def train_plain(x):
+    from clustering_nb.core import need
+    torch = need('torch', 'torch')
+    encoder,decoder = autoencoder_plain(x, 32, False, EPOCHS)
+    with torch.no_grad(): return decoder(encoder(torch.from_numpy(x[:5000]).float().div(255).reshape(-1, 1, 28, 28))).flatten(1).numpy()
 
 def train_ours(x):
     from clustering_nb.autoencoders import Autoencoder

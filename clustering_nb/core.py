@@ -8,10 +8,9 @@ __all__ = ['did_you_mean', 'patch_to', 'all_or_nothing', 'installed', 'need', 'E
            'prune', 'only_one', 'Cache', 'parse_value', 'sizes', 'progress_shown', 'progress', 'available_memory',
            'check_memory']
 
-# %% ../nbs/00_core.ipynb #f44ac4c0
+# %% ../nbs/00_core.ipynb #7f25780f
 import ast
 import difflib
-import getpass
 import hashlib
 import importlib
 import importlib.util
@@ -293,9 +292,11 @@ _showing = {'_modidx', 'exploration', 'macro_categories', 'baseline', 'purity', 
 
 @lru_cache(None)
 def _sources():
-    "The modules of this package as they are now: dict, name to bytes. What is on disk later is not what runs."
+    "The modules of this package: dict, name to bytes. What is on disk later is not what runs."
     package = Path(importlib.util.find_spec('clustering_nb').origin).parent
     return {p.stem: p.read_bytes() for p in sorted(package.glob('*.py'))}
+
+_sources() # When the library is imported
 
 @lru_cache(None)
 def _needs(module):
@@ -342,7 +343,7 @@ def only_one(
     wait=True, # Until another process is done?
 ): # True, or False if another process is at it and `wait` is false
     "Hold a lock of this name among the processes of this user."
-    folder = Path(tempfile.gettempdir())/f'clustering_nb-{getpass.getuser()}' # One place, whatever the caches are
+    folder = Path(tempfile.gettempdir())/f"clustering_nb-{os.getuid() if hasattr(os, 'getuid') else os.environ.get('USERNAME', '')}" # One place, whatever the caches are
     lock = need('filelock').FileLock(folder/f'{fingerprint(str(name))}.lock', timeout=-1 if wait else 0)
     try:
         folder.mkdir(parents=True, exist_ok=True)

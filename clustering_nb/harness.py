@@ -22,6 +22,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
@@ -94,10 +95,23 @@ def _asked(stages):
     params = stages[-1].make().get_params()
     return params.get('n_clusters', params.get('n_components'))
 
-def _load(e, folder):
-    "The images of an experiment; a path starts from `folder`."
-    if folder is not None and e.data not in datasets and (Path(folder)/e.data).exists(): e = replace(e, data=str(Path(folder)/e.data))
-    return e.load()
+def _sample(e):
+    "What the images of an experiment depend on."
+    return e.data,e.n,e.split,e.size,e.seed if e.n is not None else None
+
+class _Loader:
+    "The images of an experiment; those of the last one are kept."
+    def __init__(self,
+        images=None, # `Images` to give for every experiment
+        folder=None, # Where paths of data start from
+    ): self.images,self.folder,self.last = images,folder,None
+
+    def __call__(self, e):
+        if self.images is not None and self.last is None: return self.images
+        if _sample(e)!=self.last:
+            here = Path(self.folder or '')/e.data
+            self.images,self.last = replace(e, data=str(here) if e.data not in datasets and here.exists() else e.data).load(),_sample(e)
+        return self.images
 
 def _row_key(images, recipe, seed):
     "What a row depends on; None if a step was registered elsewhere, whose code we don't know."
@@ -149,16 +163,13 @@ def read_rows(
     lacking = {*identity, 'key'}-set(found)
     if lacking: raise ValueError(f"{printable(path)} was not written by a study: it has no column {sorted(lacking)[0]!r}. Name another file.")
     for c in found.columns.difference(_words):
-        if found[c].dtype.kind not in 'iufb' and not found[c].dropna().isin([True, False]).all(): raise ValueError(f"{printable(path)} holds something in column {c!r} that is no number, such as {next(v for v in found[c].dropna() if not _is_number(v))!r}. Was it changed by another program? Restore it, or name another file.")
+        words = found[c][found[c].notna()&pd.to_numeric(found[c], errors='coerce').isna()]
+        if len(words): raise ValueError(f"{printable(path)} holds something in column {c!r} that is no number, such as {words.iloc[0]!r}. Was it changed by another program? Restore it, or name another file.")
     for c in identity:
         if c not in _words and found[c].isna().any(): raise ValueError(f"{printable(path)} has a row without {c!r}. Was it changed by another program? Restore it, or name another file.")
     found = found.round(6) # As written
     return found.assign(**{c: found[c].fillna('').astype(object) if c in found else '' for c in _words})
 
-def _is_number(v):
-    try: float(v)
-    except ValueError: return False
-    return True
 
 def _ordered(frame):
     "Columns and rows in an order of their own, whatever came first."
@@ -177,19 +188,8 @@ def add_row(path, row):
     "Enter a row into the CSV `path`."
     with only_one(f'rows {Path(path).resolve()}'): write_text(path, _merge(read_rows(path), row).to_csv(index=False, lineterminator='\n'))
 
-# %% ../nbs/61_harness.ipynb #9e6633d7
+# %% ../nbs/61_harness.ipynb #56a466a0
 _one_thread = dict.fromkeys(('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS', 'VECLIB_MAXIMUM_THREADS', 'NUMBA_NUM_THREADS', 'TF_NUM_INTRAOP_THREADS', 'TF_NUM_INTEROP_THREADS'), '1')
-
-@contextmanager
-def _environment(**more):
-    "Variables for processes that are started meanwhile."
-    before = {k: os.environ.get(k) for k in more}
-    os.environ.update(more)
-    try: yield
-    finally:
-        for k,v in before.items():
-            if v is None: os.environ.pop(k, None)
-            else: os.environ[k] = v
 
 @contextmanager
 def _deaf():
@@ -207,23 +207,17 @@ def _end_with_parent():
         os._exit(1)
     threading.Thread(target=watch, daemon=True).start()
 
-def _serve(pipe, images, cache, folder):
+def _serve(pipe, images, folder, cache):
     "What a worker does: rows, until it is told to stop."
     signal.signal(signal.SIGINT, signal.SIG_IGN) # Ctrl-C is for the process that started it
     need('tqdm').tqdm.set_lock(threading.RLock()) # By default it takes a semaphore of the system, which outlives a process that is killed
     _end_with_parent()
-    loaded = None
+    load_images = _Loader(images, folder)
     with suppress(EOFError, ConnectionError): # Nobody is there any more
         while (e := pipe.recv()) is not None:
-            try:
-                if images is None and _sample(e)!=loaded: here,loaded = _load(e, folder),_sample(e)
-                found = _claimed(e, here if images is None else images, cache)
+            try: found = _claimed(e, load_images(e), cache)
             except Exception as problem: found = f'{type(problem).__name__}: {problem}'
             pipe.send(found)
-
-def _sample(e):
-    "What the images of an experiment depend on."
-    return e.data,e.n,e.split,e.size,e.seed if e.n is not None else None
 
 def _claimed(e, images, cache):
     "The row, or None if another process is at it."
@@ -239,7 +233,7 @@ class _Worker:
         context = multiprocessing.get_context('spawn') # A fork of a process with threads may hang
         self.pipe,other = context.Pipe()
         process = context.Process(target=need('clustering_nb.harness')._serve, args=(other, *self.args), daemon=True)
-        with _environment(**_one_thread, CLUSTERING_NB_PROGRESS='0', CLUSTERING_NB_CACHE=str(cache_folder())), _deaf():
+        with patch.dict(os.environ, {**_one_thread, 'CLUSTERING_NB_PROGRESS': '0', 'CLUSTERING_NB_CACHE': str(cache_folder())}), _deaf():
             try: process.start()
             except (TypeError, AttributeError, pickle.PicklingError) as e: raise ValueError(f"These images can't be handed to other processes: {e}. Name the data, so that each process loads them, or take `jobs=None`.") from e
         other.close()
@@ -280,15 +274,10 @@ def _next(todo, last, others):
     fit = [_shared(e, last)-max([_shared(e, o) for o in others], default=0) for e in todo]
     return int(np.argmax(fit)) # The first of equals
 
-# %% ../nbs/61_harness.ipynb #f9c91b27
-def _checked(experiments, images, folder):
+# %% ../nbs/61_harness.ipynb #e23afdd9
+def _checked(experiments, load_images):
     "Experiments by what tells their rows apart, with key; the data are loaded one after the other."
-    found,loaded = {},None
-    for e in experiments:
-        if images is None and _sample(e)!=loaded: here,loaded = _load(e, folder),_sample(e)
-        who = _identity(e, here if images is None else images)
-        found[tuple(who.values())] = e,_row_key(here if images is None else images, e.recipe, e.seed)
-    return found
+    return {tuple(_identity(e, images := load_images(e)).values()): (e, _row_key(images, e.recipe, e.seed)) for e in experiments}
 
 def run_study(
     experiments, # Several `Experiment`s
@@ -306,7 +295,7 @@ def run_study(
     for r in dict.fromkeys(e.recipe for e in experiments): # Mistakes are told before anything runs
         for s in parse_recipe(r): s.make()
     path = None if path is None else _writable(Path(path))
-    wanted,rows = _checked(experiments, images, folder),{}
+    wanted,rows = _checked(experiments, _Loader(images, folder)),{}
     known = lambda: {tuple(r[k] for k in identity): r for r in read_rows(path).to_dict('records') if r['key'] and not r.get('error')} if path else {}
     def still(todo):
         there = known()
@@ -318,8 +307,8 @@ def run_study(
     todo = still(list(wanted))
     with progress(None, 'experiments', total=len(wanted), unit='row') as bar:
         bar.update(len(wanted)-len(todo))
-        if jobs is None: _here(todo, wanted, images, cache, folder, enter, bar)
-        else: _in_workers(todo, wanted, (images, cache, folder), enter, still, bar, min(jobs, len(todo)), path)
+        if jobs is None: _here(todo, wanted, _Loader(images, folder), cache, enter, bar)
+        else: _in_workers(todo, wanted, (images, folder, cache), enter, still, bar, min(jobs, len(todo)), path)
     return _ordered(pd.DataFrame(list(rows.values()))).set_index(list(identity), drop=False).loc[list(wanted)].reset_index(drop=True)
 
 def _writable(path):
@@ -334,13 +323,11 @@ def _writable(path):
         if pid.isdigit() and not need('psutil').pid_exists(int(pid)): left.unlink(missing_ok=True)
     return path
 
-def _here(todo, wanted, images, cache, folder, enter, bar):
+def _here(todo, wanted, load_images, cache, enter, bar):
     "Make the rows in this process."
-    loaded = None
     for who in todo:
         e = wanted[who][0]
-        if images is None and _sample(e)!=loaded: here,loaded = _load(e, folder),_sample(e)
-        enter(who, make_row(e, here if images is None else images, cache))
+        enter(who, make_row(e, load_images(e), cache))
         bar.update(); bar.set_postfix_str(e.recipe)
 
 # %% ../nbs/61_harness.ipynb #6dd542f5

@@ -333,8 +333,6 @@ def _run(state, loss, batch, orders, total, plan, validating, autocast, bar, che
     state.net.eval()
 
 # %% ../nbs/25_training.ipynb #e462150a
-code_fingerprint('clustering_nb.training') # As it is imported now: a checkpoint of other code is none of ours
-
 def _code_of(cls):
     "Where a network is defined, and the fingerprint of that code if it is ours."
     ours = cls.__module__.startswith('clustering_nb.')
