@@ -50,8 +50,10 @@ class _ConvEncoder(nn.Module):
         c,h,w = shape
         layers = []
         for a,b in zip((c, *channels), channels): layers += [nn.Conv2d(a, b, 3, 2, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU()]
-        self.conv = nn.Sequential(*layers, nn.Flatten())
-        self.last = nn.Linear(channels[-1]*_halved(h, len(channels))[-1]*_halved(w, len(channels))[-1]+more, outputs)
+        places = [_halved(side, len(channels))[-1] for side in (h, w)]
+        few = [min(p, 8) for p in places] # As for 64 pixels: with more inputs to the last layer, one step of Adam throws its outputs far off
+        self.conv = nn.Sequential(*layers, *[nn.AdaptiveAvgPool2d(few)]*(few!=places), nn.Flatten())
+        self.last = nn.Linear(channels[-1]*math.prod(few)+more, outputs)
     def forward(self, x, *more): return self.last(torch.cat([self.conv(x), *more], 1))
 
 class _ConvDecoder(nn.Module):
