@@ -34,8 +34,10 @@ class Views:
     flip: bool = False # Mirrored, left to right, in half of the views?
     colour: float = 0. # Brightness, contrast and saturation: factors from 1-colour to 1+colour
     crop: float = 1. # Smallest share of the side that is cut out and enlarged
+    hue: float = 0. # Share of the colour circle
+    grey: float = 0. # Chance that the colours are taken away
 
-views = {'digits': Views(), 'clothes': Views(flip=True), 'photos': Views(shift=.05, rotation=10., scale=.1, shear=5., gamma=.3, flip=True, colour=.4, crop=.5)}
+views = {'digits': Views(), 'clothes': Views(flip=True), 'photos': Views(shift=.05, rotation=10., scale=.1, shear=5., gamma=.3, erasing=0., flip=True, colour=.4, crop=.3, hue=.1, grey=.2)}
 
 def choose_views(
     images, # `Images`
@@ -76,15 +78,29 @@ def _holes(n, h, w, chance, device):
     on = torch.rand(n, device=device)<chance
     return (rows[:, :, None]&cols[:, None]&on[:, None, None])[:, None]
 
-# %% ../nbs/34_selfsupervised.ipynb #52a97eff
+# %% ../nbs/34_selfsupervised.ipynb #214ef004
+def _grey(x): return (x*torch.tensor([.299, .587, .114], device=x.device)[:, None, None]).sum(1, keepdim=True)
+
 def _recolour(x, most):
     "Saturation, contrast and brightness of colour images; contrast and brightness of grey ones."
     f = lambda: _between(len(x), 1-most, 1+most, x.device)[:, None, None, None]
     if x.shape[1]==3:
-        grey = (x*torch.tensor([.299, .587, .114], device=x.device)[:, None, None]).sum(1, keepdim=True)
+        grey = _grey(x)
         x = grey+(x-grey)*f()
     mean = x.mean((1, 2, 3), keepdim=True)
     return ((mean+(x-mean)*f())*f()).clamp(0, 1)
+
+def _turn_hue(x, most):
+    "Colours turned about the grey axis by up to this share of the circle."
+    a = 2*math.pi*_between(len(x), -most, most, x.device)
+    one,low,high = (1+2*a.cos())/3,(1-a.cos())/3-a.sin()/math.sqrt(3),(1-a.cos())/3+a.sin()/math.sqrt(3)
+    turn = torch.stack([torch.stack(r, -1) for r in ((one, low, high), (high, one, low), (low, high, one))], 1)
+    return torch.einsum('nij,njhw->nihw', turn, x).clamp(0, 1)
+
+def _lose_colours(x, chance):
+    "Some of the images in grey."
+    on = torch.rand(len(x), device=x.device)<chance
+    return torch.where(on[:, None, None, None], _grey(x), x)
 
 def distort(
     x, # (n, c, h, w), float32 from 0 to 1
@@ -95,13 +111,15 @@ def distort(
     grid = F.affine_grid(_moves(n, v, h, w, x.device), x.shape, align_corners=False)
     x = F.grid_sample(x, grid, align_corners=False, padding_mode='reflection' if v.crop<1 else 'zeros').clamp(0, 1)
     if v.colour: x = _recolour(x, v.colour)
+    if v.hue and x.shape[1]==3: x = _turn_hue(x, v.hue)
+    if v.grey and x.shape[1]==3: x = _lose_colours(x, v.grey)
     if v.gamma: x = x.clamp_min(1e-6).pow(torch.exp(_between(n, -v.gamma, v.gamma, x.device))[:, None, None, None])
     if v.erasing: x = x.masked_fill(_holes(n, h, w, v.erasing, x.device), 0.)
     return x
 
 # %% ../nbs/34_selfsupervised.ipynb #cca52430
 class _Net(nn.Module):
-    def __init__(self, channels, side, width, dimensions, projection):
+    def __init__(self, channels, side, width, dimensions, projection, average=False):
         super().__init__()
         layers,sides,i = [],list(side),channels
         for level in range(max(3, int(math.log2(max(min(side)/3, 1))))):
@@ -109,8 +127,11 @@ class _Net(nn.Module):
             halve = min(sides)//2>=3
             layers += [nn.Conv2d(i, o, 3, padding=1, bias=False), *([nn.MaxPool2d(2)] if halve else []), nn.BatchNorm2d(o), nn.ReLU()]
             i,sides = o,[s//2 for s in sides] if halve else sides
-        self.encoder = nn.Sequential(*layers, nn.Flatten(), nn.Linear(i*sides[0]*sides[1], dimensions)).to(memory_format=torch.channels_last)
-        self.head = nn.Sequential(nn.BatchNorm1d(dimensions), nn.ReLU(), nn.Linear(dimensions, projection), nn.ReLU(), nn.Linear(projection, projection))
+        if average: last = nn.Conv2d(i, dimensions, 3, padding=1, bias=False),nn.BatchNorm2d(dimensions),nn.ReLU(),nn.AdaptiveAvgPool2d(1),nn.Flatten()
+        else: last = nn.Flatten(),nn.Linear(i*sides[0]*sides[1], dimensions)
+        self.encoder = nn.Sequential(*layers, *last).to(memory_format=torch.channels_last)
+        first = () if average else (nn.BatchNorm1d(dimensions),nn.ReLU())
+        self.head = nn.Sequential(*first, nn.Linear(dimensions, projection), nn.ReLU(), nn.Linear(projection, projection))
 
     def forward(self, x): # (B, c, h, w)
         return self.encoder(x.contiguous(memory_format=torch.channels_last)) # (B, d)
@@ -150,6 +171,7 @@ class ContrastiveEncoder(NetworkEmbedder):
         temperature=.5, # Of the `simclr` loss
         width=32, # Filters of the first convolution; doubled at each level, up to eightfold
         projection=None, # Width of the projection; None for 128, or 512 for `vicreg`
+        pool='auto', # Of the last map: `average`, `flatten`, or `auto` for `average` where the views are cut-outs
         unit=None, # Vectors of length 1? By default for `simclr`, whose loss compares directions only
         lr=1e-3, # Learning rate of Adam
         precision='auto', # bfloat16 for training where the hardware has it; vectors are always computed in float32
@@ -158,13 +180,14 @@ class ContrastiveEncoder(NetworkEmbedder):
         checkpoint=None, # File; None for one in the user's cache folder, False for none
     ):
         self.dimensions,self.loss,self.steps,self.views,self.batch_size,self.temperature,self.width = dimensions,loss,steps,views,batch_size,temperature,width
-        self.projection,self.unit,self.lr,self.precision,self.keep_at,self.random_state,self.checkpoint = projection,unit,lr,precision,keep_at,random_state,checkpoint
+        self.projection,self.pool,self.unit,self.lr,self.precision,self.keep_at,self.random_state,self.checkpoint = projection,pool,unit,lr,precision,keep_at,random_state,checkpoint
 
     @property
     def loss_unit_(self): return {'simclr': 'nats per view, mean over the batch', 'vicreg': 'weighted sum of its three terms'}[self.loss]
 
     def _targets(self, images, y):
         if self.loss not in _losses: raise ValueError(f"Unknown loss {self.loss!r}. {did_you_mean(self.loss, _losses)}")
+        if self.pool not in (wishes := ('auto', 'average', 'flatten')): raise ValueError(f"Unknown pool {self.pool!r}. {did_you_mean(self.pool, wishes)}")
         for k in ('dimensions', 'steps', 'width'):
             if not isinstance(getattr(self, k), (int, np.integer)) or getattr(self, k)<1: raise ValueError(f"Expected `{k}` as a whole number of at least 1, got {getattr(self, k)!r}.")
         if not self.temperature>0: raise ValueError(f"Expected `temperature` above 0, got {self.temperature!r}.")
@@ -174,7 +197,8 @@ class ContrastiveEncoder(NetworkEmbedder):
         return ()
 
     def _network(self):
-        return _Net(self.shape_[2] if len(self.shape_)==3 else 1, self.shape_[:2], self.width, self.dimensions, self.projection or {'simclr': 128, 'vicreg': 512}[self.loss])
+        average = self.views_['crop']<1 if self.pool=='auto' else self.pool=='average'
+        return _Net(self.shape_[2] if len(self.shape_)==3 else 1, self.shape_[:2], self.width, self.dimensions, self.projection or {'simclr': 128, 'vicreg': 512}[self.loss], average)
 
     def _plan(self):
         return {'steps': self.steps, 'batch_size': self.batch_size, 'drop_last': True, 'lr': self.lr, 'warmup': 50, 'weight_decay': 1e-4, 'validation': 0, 'precision': self.precision, 'keep_at': self.keep_at}
