@@ -1,6 +1,6 @@
 """Time and memory of the plain way against ours: same data, same machine, one go. `make bench`
 
-    python benchmarks/bench.py [--n 70000] [--sweep 20000] [--only ward,pca,kmeans,hdbscan,umap,train,features,table] [--runs 1]
+    python benchmarks/bench.py [--n 70000] [--sweep 20000] [--only ward,pca,kmeans,hdbscan,umap,train,features,forward,table] [--runs 1]
 
 Every measurement is a process of its own. It loads its input, warms up compiled code on a few rows, and only then starts the
 clock and notes its size; memory is what is added to that size at the peak. *Plain* is what somebody would write with
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parents[1]
 SWEEP = (2, 10, 20, 80)
 K = 10
+SIDE,BATCH = 224,32
 
 # Each job: vectors -> labels or vectors. Imports are inside: a process loads only what it measures.
 
@@ -216,11 +218,57 @@ def features_ours(x):
         for i,row in enumerate(x): Path(tmp, f'{i:05}.jpg').write_bytes(one_photo(row))
         return PretrainedFeatures(cache=False).fit_transform(load(tmp))
 
+# One network, several ways to run it on squares that are decoded already
+
+@lru_cache(None)
+def forward(way):
+    "EfficientNet-Lite0 without its last layer: normalised batch -> vectors."
+    from clustering_nb.core import need
+    torch = need('torch', 'torch')
+    from clustering_nb.pretrained import build_network, fold_batch_norms
+    net = build_network()[0]
+    if way!='plain': net = net.to(memory_format=torch.channels_last)
+    if way not in ('plain', 'channels last'): net = fold_batch_norms(net, SIDE)
+    if way=='ONNX Runtime': return onnx_session(torch, net)
+    if way=='compiled': net = torch.compile(net)
+    half = way not in ('plain', 'channels last', 'folded')
+    def run(x):
+        if way!='plain': x = x.contiguous(memory_format=torch.channels_last)
+        if way=='160 pixels': x = torch.nn.functional.interpolate(x, size=(160, 160), mode='bilinear', antialias=True)
+        with torch.inference_mode(), torch.autocast('cpu', torch.bfloat16, enabled=half): return net(x).float().numpy()
+    return run
+
+def onnx_session(torch, net):
+    "The same network in ONNX Runtime; wants the packages onnx, onnxscript and onnxruntime, which nothing else here needs."
+    import onnxruntime
+    with tempfile.TemporaryDirectory() as tmp:
+        path = str(Path(tmp)/'net.onnx')
+        torch.onnx.export(net, (torch.zeros(BATCH, 3, SIDE, SIDE),), path, input_names=['x'], dynamo=True, external_data=False)
+        session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])
+    return lambda x: session.run(None, {'x': x.numpy()})[0]
+
+def forward_job(way):
+    def job(x):
+        from clustering_nb.core import need
+        torch = need('torch', 'torch')
+        squares,run = torch.from_numpy(x.reshape(-1, 3, SIDE, SIDE)),forward(way)
+        return np.concatenate([run((squares[i:i+BATCH].float()-127)/128) for i in range(0, len(x), BATCH)])
+    return job
+
+def as_squares(photos):
+    "Photos as rows of 3 × 224 × 224 bytes; as many as fill whole batches."
+    import io
+    from PIL import Image
+    squares = [np.asarray(Image.open(io.BytesIO(one_photo(row))).convert('RGB').resize((SIDE, SIDE), Image.Resampling.BILINEAR)).transpose(2, 0, 1).ravel() for row in photos]
+    return np.stack(squares[:len(squares)//BATCH*BATCH])
+
+WAYS = ('plain', 'channels last', 'folded', 'bfloat16', 'compiled', '160 pixels', 'ONNX Runtime')
+
 JOBS = {'table plain': table_plain, 'table ours': table_ours, 'hdbscan-80 plain': hdbscan_plain, 'hdbscan-80 ours': hdbscan_ours, 'features plain': features_plain, 'features ours': features_ours, 'batches plain': batches_plain, 'batches ours': batches_ours, 'train plain': train_plain, 'train ours': train_ours,
         'ward plain': ward_plain, 'ward ours': ward_ours, 'ward micro-clusters': ward_micro,
         'pca full': pca_full, 'pca randomized': pca_randomized, 'pca default': pca_default, 'pca ours': pca_ours,
         'kmeans plain': kmeans_plain, 'kmeans pca:80 first': kmeans_recipe('pixels+pca:80+kmeans:10'), 'kmeans minibatch': kmeans_recipe('pixels+minibatch_kmeans:10'),
-        'hdbscan plain': hdbscan_plain, 'hdbscan ours': hdbscan_ours, 'umap plain': umap_plain, 'umap ours': umap_ours}
+        'hdbscan plain': hdbscan_plain, 'hdbscan ours': hdbscan_ours, 'umap plain': umap_plain, 'umap ours': umap_ours, **{f'forward {way}': forward_job(way) for way in WAYS}}
 
 def one(job, source, target):
     "Measure one job in this process; seconds and added bytes go to standard output."
@@ -319,6 +367,15 @@ def main(args):
                 if row['job'].startswith('features') and 'seconds' in row:
                     row |= {'input': f'{len(ours)} photos of 400 × 300', 'note': f"{len(ours)/row['seconds']:.0f} photos a second"}
                     if row['job']=='features ours' and plain is not None: row['quality'] = f'cosine to the plain ones {np.mean((plain*ours).sum(1)/np.linalg.norm(plain, axis=1)/np.linalg.norm(ours, axis=1)):.4f}'
+        if 'forward' in only:
+            first = {}
+            def cosine(found):
+                plain = first.setdefault('plain', found)
+                return f'cosine to the plain ones {np.mean((plain*found).sum(1)/np.linalg.norm(plain, axis=1)/np.linalg.norm(found, axis=1)):.4f}'
+            squares = as_squares(as_photos(pixels))
+            bench.group('Ways to run EfficientNet-Lite0', squares, [f'forward {way}' for way in WAYS], 'forward plain', cosine)
+            for row in bench.rows:
+                if row['job'].startswith('forward') and 'seconds' in row: row |= {'input': f'{len(squares)} squares of {SIDE} × {SIDE}', 'note': f"{len(squares)/row['seconds']:.0f} squares a second"}
         if 'kmeans' in only: bench.group('kmeans', pixels, ['kmeans plain', 'kmeans pca:80 first', 'kmeans minibatch'], 'kmeans plain', lambda l: f'{ari(l)}, inertia {inertia(pixels, l):.0f}')
         if 'ward' in only:
             m = min(20_000, len(ten))
@@ -360,6 +417,6 @@ if __name__=='__main__':
         p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
         p.add_argument('--n', type=int, default=70_000, help="images")
         p.add_argument('--sweep', type=int, default=20_000, help="images in the UMAP sweep")
-        p.add_argument('--only', default='ward,pca,kmeans,hdbscan,umap,train,features,table', help="which groups, joined by commas")
+        p.add_argument('--only', default='ward,pca,kmeans,hdbscan,umap,train,features,forward,table', help="which groups, joined by commas")
         p.add_argument('--runs', type=int, default=1, help="runs of each job; the quickest counts")
         main(p.parse_args())
