@@ -154,6 +154,7 @@ class Ward(NearestPredict):
         check_k(self.n_clusters, len(x))
         n,d = x.shape
         self.exact_ = n*n*d<=self.max_work or n<=self.n_micro
+        self.leaf_ = np.arange(n) # The leaf of the tree that each point is in
         if n==1: self.tree_ = np.zeros((0, 4)); return np.zeros(1)
         if self.exact_:
             self.tree_ = need('fastcluster').linkage_vector(x.astype(np.float64), 'ward')
@@ -161,9 +162,9 @@ class Ward(NearestPredict):
         warnings.warn(f"Ward on {n:,} × {d} would take n·n·d = {n*n*d:.0e} steps; merging {self.n_micro:,} k-means micro-clusters instead. For the exact tree, reduce to fewer dimensions or raise `max_work`.", stacklevel=4)
         seed = check_random_state(self.random_state).randint(2**31-1)
         micro = KMeans(self.n_micro, init='random', n_init=1, max_iter=5, random_state=seed).fit(x)
-        used,at,size = np.unique(micro.labels_, return_inverse=True, return_counts=True)
+        used,self.leaf_,size = np.unique(micro.labels_, return_inverse=True, return_counts=True)
         self.tree_ = weighted_ward(micro.cluster_centers_[used], size)
-        return cut_tree(self.tree_, check_k(self.n_clusters, len(used)))[at]
+        return cut_tree(self.tree_, check_k(self.n_clusters, len(used)))[self.leaf_]
 
 @clusterers.add('ward', paper='Ward 1963; Müllner, fastcluster, JSS 2013')
 def ward(n_clusters=10, max_work=2e11, seed=0):
