@@ -21,7 +21,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from .core import need, patch_to, plain, printable
-from .data import MAX_PIXELS, BadImage, FolderFiles, Images, LazyPixels, ZipFiles, decode, layout, parallel, to_rgb
+from .data import BadImage, FolderFiles, Images, LazyPixels, ZipFiles, decode, layout, open_image, parallel, to_rgb
 
 # %% ../nbs/12_audit.ipynb #4f9f8bd6
 SIDE = 256 # Pixels of the longer side of the copy that is measured
@@ -84,9 +84,8 @@ def file_facts(
 )->dict: # `format`, `mode`, `width` and `height` as it is shown, and `picture_facts`
     "What kind of file and of picture it is; raises `BadImage` with the reason, as `decode` does."
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with open_image(data) as image:
             (w,h),kind,mode = image.size,image.format,image.mode
-            if w*h>MAX_PIXELS: raise BadImage(f'{w} × {h} pixels are more than the limit of {MAX_PIXELS:,}')
             if image.getexif().get(ExifTags.Base.Orientation, 1)>4: w,h = h,w # It lies on its side
             image.draft('RGB', (2*SIDE, 2*SIDE))
             image.load()

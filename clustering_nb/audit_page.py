@@ -5,18 +5,17 @@
 # %% auto #0
 __all__ = ['TILE', 'SHOWN', 'GROUPS', 'audit_page']
 
-# %% ../nbs/81_audit_page.ipynb #fc70d238
-from io import BytesIO
+# %% ../nbs/81_audit_page.ipynb #1b0fb612
 from pathlib import Path
 
 import numpy as np
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
-from PIL import Image, ImageOps
+from PIL import ImageOps
 
 from .audit import Audit, problems
 from .core import patch_to, printable, write_text
-from .data import BadImage, parallel, to_rgb
+from .data import BadImage, open_image, parallel, to_rgb
 from .report import asset, count, data_uri, share
 
 # %% ../nbs/81_audit_page.ipynb #f969b8e8
@@ -27,7 +26,7 @@ GROUPS = 100 # Groups of equal pictures
 def _tile(source, name):
     "A small upright picture as the address of an `<img>`; the audit could read it, it may have gone since."
     try:
-        with Image.open(BytesIO(source.read(name))) as image:
+        with open_image(source.read(name)) as image:
             image.draft('RGB', (2*TILE, 2*TILE))
             image.thumbnail((2*TILE, 2*TILE))
             small = to_rgb(ImageOps.exif_transpose(image))

@@ -17,7 +17,7 @@ from PIL import Image
 from clustering_nb.data import load
 
 PROGRAM = Path(sys.executable).with_name('clustering-nb')
-FILES = ['assignments.csv', 'reference.npz', 'report.html', 'run.json', 'scores.json']
+FILES = ['assignments.csv', 'clusters.csv', 'reference.npz', 'report.html', 'run.json', 'scores.json']
 SHORT = ('--recipe', 'pca:10+kmeans:10', '--picture', 'pca')
 
 @pytest.fixture
