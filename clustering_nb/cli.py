@@ -42,7 +42,9 @@ def parser()->argparse.ArgumentParser: # See its help
     commands = p.add_subparsers(dest='command', metavar='COMMAND')
     r = commands.add_parser('run', help="cluster images and write a report", description="Cluster images; write assignments.csv, clusters.csv, scores.json, run.json, reference.npz and report.html. Names that somebody wrote into clusters.csv are kept.")
     r.add_argument('data', metavar='DATA', help="name of a data set, folder of photos (a class per subfolder, or flat), .zip of one, .npz or .npy")
-    r.add_argument('--recipe', default='', metavar='R', help="steps joined by +, e.g. pca:50+umap:10+gmm:10; by default PCA, UMAP and HDBSCAN, which finds the number of clusters")
+    r.add_argument('--recipe', default='', metavar='R', help="steps joined by +, e.g. pca:50+umap:10+gmm:10; by default the best embedder at hand, PCA, UMAP, and a clusterer that finds the number of clusters")
+    r.add_argument('--embedder', default='', metavar='E', help="what to begin with, the rest as by default, e.g. efficientnet_lite0, descriptors or timm:NETWORK")
+    r.add_argument('--level', metavar='L', help="coarse, medium (default) or fine, or a number of clusters: how finely photos are divided")
     r.add_argument('--n', type=_count, metavar='N', help="only N images, drawn at random")
     r.add_argument('--seed', type=int, default=0, metavar='S', help="of every random draw (default 0)")
     r.add_argument('--split', metavar='PART', help="only this part of the data, e.g. test")
@@ -129,18 +131,31 @@ def _print_noise_rows(rows, out):
         shown = ', '.join(f'{k} {rows[policy][k]:.3f}' for k in ('acc', 'nmi', 'ari', 'ami'))
         print(f'  {meaning}: {shown}', file=out)
 
+def _with_level(recipe, level):
+    "A recipe that ends with `levels`, at this level."
+    if level is None: return recipe
+    if recipe.rpartition('+')[2]!='levels': raise ValueError(f"--level goes with the clusterer `levels`, and the recipe is {recipe!r}. Let it end with +levels.")
+    return f'{recipe}:{level}'
+
+def _why(recipe):
+    "Why photos are embedded as they are."
+    from clustering_nb.embedding import photo_embedder
+    word,why = photo_embedder()
+    return f'\nembedder: {why}' if recipe.startswith(f'{word}+') else ''
+
 def run_command(
     args, # As parsed by `parser`
 )->int: # Exit status
     "Cluster, score, draw, write."
     from clustering_nb.core import printable
     from clustering_nb.study import Experiment, default_recipe, make_recipe, run
-    if args.recipe: make_recipe(args.recipe) # Mistakes are told before anything is loaded
+    if args.recipe and args.embedder: raise ValueError(f"--recipe {args.recipe} says where to begin already; leave out --embedder {args.embedder}, or begin the recipe with it.")
+    if args.recipe: make_recipe(_with_level(args.recipe, args.level)) # Mistakes are told before anything is loaded
     experiment = Experiment(args.data, args.recipe, args.n, args.seed, args.split, args.size)
     images = experiment.load()
     _say(images.summary() if images.skipped or images.ignored else repr(images))
-    recipe = args.recipe or default_recipe(images)
-    _say(f'{recipe}, seed {args.seed}')
+    recipe = _with_level(args.recipe or default_recipe(images, args.embedder), args.level)
+    _say(f'{recipe}, seed {args.seed}'+('' if args.recipe or args.embedder else _why(recipe)))
     folder = _out_folder(args, recipe)
     if folder.exists() and not folder.is_dir(): raise ValueError(f"{printable(folder)} is a file; --out needs a folder. Choose another one.")
     result = run(Experiment(args.data, recipe, args.n, args.seed, args.split, args.size), images, cache=not args.no_cache)

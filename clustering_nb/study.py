@@ -23,8 +23,9 @@ from sklearn.pipeline import Pipeline
 
 from .clustering import clusterers, membership_strength
 from .core import Cache, code_fingerprint, did_you_mean, fingerprint, need, parse_value, plain, printable, progress, versions, write_json
-from .data import Images, load
-from .embedding import embedders
+import clustering_nb.levels # Registers a clusterer
+from .data import Images, LazyPixels, load
+from .embedding import embedders, photo_embedder
 from .metrics import noise_rows, score
 from .reduction import reducers
 
@@ -99,8 +100,13 @@ def make_recipe(
 # %% ../nbs/60_study.ipynb #7a839349
 def default_recipe(
     images, # `Images`
+    embedder='', # What to begin with; by default the best there is for photos, and pixels for other images
 )->str: # A recipe that fits their number and size
-    "PCA where it shortens anything, UMAP, and HDBSCAN, which finds the number of clusters."
+    "PCA where it shortens anything, UMAP, and a clusterer that finds the number of clusters: `levels` for photos, else HDBSCAN."
+    if embedder and embedder.partition(':')[0] not in embedders: raise ValueError(f"Unknown embedder {embedder!r}. {did_you_mean(embedder.partition(':')[0], embedders)}")
+    if embedder or isinstance(images.data, LazyPixels):
+        few = len(images)<=50
+        return f"{embedder or photo_embedder()[0]}+{'' if few else 'pca:50+'}umap:10+{'levels' if isinstance(images.data, LazyPixels) else 'hdbscan'}"
     d = int(np.prod(images.shape[1:])) if images.is_vectors else min(int(np.prod(images.shape[1:])), 32*32*3)
     k = min(50, len(images)-1)
     return ('pca:%d+'%k if d>k>1 else '')+'umap:10+hdbscan'
