@@ -250,7 +250,9 @@ def vote(
     limit = 1.5*max(np.quantile(own, .99), 1e-9)
     far,at = finder.kneighbors(new, n_neighbors=k)
     ids = np.unique(labels)
-    votes = np.stack([(labels[at]==c).mean(1) for c in ids], 1)
+    weight = 1/(far+1e-3*limit)**2 # A near one counts more, so that a cluster of three can win
+    weight /= weight.sum(1, keepdims=True)
+    votes = np.stack([(weight*(labels[at]==c)).sum(1) for c in ids], 1)
     won = ids[votes.argmax(1)]
     share = far[:, 0]/limit
     return np.where((won<0)|(share>1), -1, won),np.where((won<0)|(share>1), 0, votes.max(1)),at[:, 0],share
