@@ -200,7 +200,7 @@ def save_run(
     from clustering_nb.core import plain, printable, progress, write_text
     from clustering_nb.metrics import score_words
     from clustering_nb.report import write_report
-    from clustering_nb.sorting import CLUSTERS, cluster_table, names_by_cluster, read_names
+    from clustering_nb.sorting import CLUSTERS, cluster_table, names_by_cluster, read_names, suggest_names
     from clustering_nb.study import staged, write_files
     names,notes = names_by_cluster(read_names(folder), images.names, result.labels)
     for note in notes: warnings.warn(note)
@@ -214,7 +214,7 @@ def save_run(
         code = f"from clustering_nb.study import Experiment, run\nresult = run(Experiment({printable(e.data)!r}, {recipe!r}, n={e.n}, seed={e.seed}, split={e.split!r}, size={e.size}))\nresult.scores"
         facts = {'data': printable(e.data), 'recipe': recipe, 'seed': e.seed, 'what it learned from': result.facts['tag'], 'fingerprint of the data': result.facts['fingerprint'], **result.facts['versions']}
         write_report(aside/'report.html', images, result.labels, xy, strength=result.strength, vectors=result.vectors, scores=plain(result.scores), score_words=score_words, title=f'{images.name}: clusters', recipe=recipe,
-                     seed=e.seed, command=command, code=code, seconds=sum(result.seconds.values()), peak_memory_mb=result.peak_memory/2**20, facts=facts, map_note=note)
+                     seed=e.seed, command=command, code=code, titles=names or {c: f'{w}?' for c,w in suggest_names(images.names, result.labels).items()}, seconds=sum(result.seconds.values()), peak_memory_mb=result.peak_memory/2**20, facts=facts, map_note=note)
         bar.update()
         _heed()
     return Path(folder)/'report.html'

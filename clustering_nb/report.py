@@ -348,6 +348,7 @@ def how_much(
 def cluster_cards(
     run, # The run
     seed=0, # Of the sample of noise
+    titles=None, # What clusters are called, by the number that they came with
 )->list: # A dict per cluster, the largest first, noise last
     "What the page says about each cluster."
     shown = examples(run, seed)
@@ -356,7 +357,7 @@ def cluster_cards(
     cards = []
     for k,(typical,doubtful) in shown.items():
         at = run.members(k)
-        cards.append({'k': k, 'name': run.names[k] if k>=0 else '', 'n': len(at), 'size': count(len(at), run.thing), 'share': share(len(at), len(run)),
+        cards.append({'k': k, 'name': run.names[k] if k>=0 else '', 'title': printable((titles or {}).get(int(run.names[k]), '')) if k>=0 else '', 'n': len(at), 'size': count(len(at), run.thing), 'share': share(len(at), len(run)),
                       'classes': (bars := class_bars(run, at)), 'mostly': how_much(bars[0][0][3]) if bars else '', 'typical': pics(typical), 'doubtful': pics(doubtful),
                       'colour': palette[k%len(palette)] if k>=0 else ''})
     return sorted(cards, key=lambda c: (c['k']<0, -c['n']))
@@ -567,13 +568,14 @@ def render(
     seed=0, # Of samples
     scores=None, # Value by name
     score_words=None, # Meaning by name
+    titles=None, # What clusters are called, by the number that they came with
     **about, # Texts: `title`, `recipe`, `command`, `code`, `map_note`; and `facts`, a list of pairs
 )->str: # HTML
     "The page as text."
     thumbs = None if run.images.is_vectors else thumbnail_atlases(run, thumbnail_bytes, seed)
     view,(plotly,needs_eval) = class_table_view(run),plotly_source()
     atlases = [Markup(base64.b64encode(f).decode()) for f in (thumbs.files if thumbs else ())]
-    cards = cluster_cards(run, seed)
+    cards = cluster_cards(run, seed, titles)
     env = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return env.from_string(asset('report.html.j2')).render(
         run=run, cards=cards, folded=len(cards)>12, table=view, tables=score_tables(scores, score_words, run), left=left_out(run.images),
@@ -610,11 +612,12 @@ def write_report(
     peak_memory_mb=None, # Memory it took, in MB
     facts=None, # Anything else worth knowing: versions, fingerprint, parameters
     map_note='', # How the map was made
+    titles=None, # What clusters are called, by the number that they came with
     thumbnail_bytes=14<<20, # What thumbnails may take in the page
 )->Path: # `path`
     "Write the report of one clustering: a single HTML file that needs nothing else, whole or not at all."
     run = make_run(images, labels, xy, strength, vectors)
     known = {'data': images.name+(f' ({images.part})' if images.part else ''), 'images': count(len(images)), 'recipe': recipe, 'seed': seed, 'how firmly an image belongs': run.strength_from,
              'seconds': None if seconds is None else f'{seconds:.1f}', 'peak memory': None if peak_memory_mb is None else f'{peak_memory_mb:.0f} MB'}
-    return write_text(path, render(run, thumbnail_bytes, seed, scores, score_words, title=lines(title or images.name), recipe=lines(recipe), command=lines(command), code=lines(code),
+    return write_text(path, render(run, thumbnail_bytes, seed, scores, score_words, titles, title=lines(title or images.name), recipe=lines(recipe), command=lines(command), code=lines(code),
         map_note=lines(map_note), facts=fact_rows({k: v for k,v in known.items() if v not in (None, '')}|(facts or {}))))
