@@ -50,10 +50,11 @@ firmness = {'coarse': .9, 'medium': .75, 'fine': .65} # Least stability of each 
 def choose_levels(
     ks, # Numbers of clusters, ascending
     stability, # Of each
-)->dict: # Level → number of clusters, not descending; the first of `ks` where none is firm enough
+)->dict: # Level → number of clusters, not descending; the most stable one where none is firm enough
     "The finest level that is firm enough, for each kind of firmness."
-    enough = {name: np.flatnonzero(np.asarray(stability)>=least) for name,least in firmness.items()}
-    return {name: int(ks[at[-1]] if len(at) else ks[0]) for name,at in enough.items()}
+    stability = np.asarray(stability, float)
+    enough = {name: np.flatnonzero(stability>=min(least, stability.max())) for name,least in firmness.items()}
+    return {name: int(ks[at[-1]]) for name,at in enough.items()}
 
 def isolated(
     X, # Vectors, (n, d)
@@ -93,6 +94,7 @@ class Levels(NearestPredict):
             stability = level_stability(x[inside], ks, self.n_resamples, seed=check_random_state(self.random_state).randint(2**31-1))
         self.curve_ = {'k': ks, 'stability': np.round(stability, 4).tolist()}
         self.levels_ = choose_levels(ks, stability)|({} if known else {'asked': int(self.level)})
+        self.stability_ = {name: round(float(np.interp(k, ks, stability)), 4) for name,k in self.levels_.items()}
         self.level_labels_ = {name: self._labels(cut_tree(ward.tree_, min(k, most))[ward.leaf_], inside, len(x)) for name,k in self.levels_.items()} # Of every level, (n,)
         labels = self.level_labels_[self.level if known else 'asked']
         self._reach = _reach(x, labels)

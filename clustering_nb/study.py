@@ -172,6 +172,7 @@ class Result:
     facts: dict = field(default_factory=dict) # recipe in full, tag, labels_used, fingerprint, versions, cached
     base: np.ndarray | None = None # (n, d'), the last space that new images can be brought to by arrays alone
     replay: dict = field(default_factory=dict) # Those arrays
+    levels: dict = field(default_factory=dict) # Name of a level → labels, (n,), for clusterers that find several
     pipeline: object = field(default=None, repr=False) # The fitted pipeline, if it was fitted just now
     images: object = field(default=None, repr=False) # The `Images` that were clustered
 
@@ -259,26 +260,30 @@ def run(
     with PeakMemory() as memory, progress(None, 'starting', total=len(stages)+1, unit='step') as bar:
         vectors,seconds,base,replay,fitted = _vectors(images, data, stages, pipeline, seed, cache, bar)
         bar.set_description_str(str(stages[-1]))
-        labels,strength,seconds['clustering'],known = _cluster(data, stages, pipeline.steps[-1][1], vectors, seed, cache)
+        labels,strength,seconds['clustering'],known,levels,firm = _cluster(data, stages, pipeline.steps[-1][1], vectors, seed, cache)
         bar.update(); bar.set_description_str('scores')
         t = time.perf_counter()
         scores = score(images.labels, labels, vectors, seed=seed)
         seconds['scores'] = time.perf_counter()-t
     tag,used = recipe_tag(recipe)
     facts = {'recipe': recipe, 'tag': tag, 'labels_used': used, 'fingerprint': data, 'versions': versions(), 'cached': known, 'code': CODE}
+    if firm: facts['levels'] = {name: {'clusters': int(levels[name].max()+1), 'stability': s} for name,s in firm.items()}
     if images.labels is not None and (labels<0).any(): facts['noise_rows'] = noise_rows(images.labels, labels, vectors)[['acc', 'nmi', 'ari', 'ami', 'purity', 'coverage']].T.to_dict()
-    return Result(experiment, labels, vectors, strength, scores, seconds, memory.peak, facts, base, replay, pipeline if fitted and not known else None, images)
+    return Result(experiment, labels, vectors, strength, scores, seconds, memory.peak, facts, base, replay, levels, pipeline if fitted and not known else None, images)
 
 def _cluster(data, stages, step, vectors, seed, cache):
-    "Labels, strength, seconds, and whether they were known."
+    "Labels, strength, seconds, whether they were known, and other levels with how stable they are."
     key = _stage_key(data, stages, seed) if cache else None
-    if known := key and cache.get(key): return known[0]['labels'],known[0]['strength'],known[1]['seconds'],True
+    if known := key and cache.get(key):
+        arrays,about = known
+        return arrays['labels'],arrays['strength'],about['seconds'],True,{name: arrays[f'level_{name}'] for name in about.get('levels', {})},about.get('levels', {})
     t = time.perf_counter()
     labels = np.asarray(step.fit_predict(vectors)).astype(np.int64)
     strength = membership_strength(step, vectors)
     seconds = time.perf_counter()-t
-    if key: cache.put(key, {'labels': labels, 'strength': strength}, {'seconds': seconds})
-    return labels,strength,seconds,False
+    levels,firm = getattr(step, 'level_labels_', {}),getattr(step, 'stability_', {})
+    if key: cache.put(key, {'labels': labels, 'strength': strength, **{f'level_{name}': l for name,l in levels.items()}}, {'seconds': seconds, 'levels': firm})
+    return labels,strength,seconds,False,levels,firm
 
 # %% ../nbs/60_study.ipynb #4cae232b
 @contextmanager
@@ -304,13 +309,13 @@ def write_assignments(
     images, # The `Images` that were clustered
     result, # Their `Result`
 ):
-    "image, class (if there are any), cluster and strength: a line per image, in the order of the images; noise is -1."
+    "image, class (if there are any), cluster, strength, and the cluster at other levels: a line per image, in the order of the images; noise is -1."
     with open(path, 'w', encoding='utf-8', newline='') as f:
         out = csv.writer(f, lineterminator='\n')
         known = images.labels is not None
-        out.writerow(['image', *['class']*known, 'cluster', 'strength'])
+        out.writerow(['image', *['class']*known, 'cluster', 'strength', *result.levels])
         for i,(name,cluster,s) in enumerate(zip(images.names, result.labels.tolist(), result.strength.tolist())):
-            out.writerow([name, *([images.class_names[images.labels[i]]] if known else []), cluster, f'{s:.4f}'])
+            out.writerow([name, *([images.class_names[images.labels[i]]] if known else []), cluster, f'{s:.4f}', *(int(l[i]) for l in result.levels.values())])
 
 def write_files(
     folder, # An existing folder
