@@ -46,6 +46,7 @@ def parser()->argparse.ArgumentParser: # See its help
     r.add_argument('data', metavar='DATA', help="name of a data set, folder of photos (a class per subfolder, or flat), .zip of one, .npz or .npy")
     r.add_argument('--recipe', default='', metavar='R', help="steps joined by +, e.g. pca:50+umap:10+gmm:10; by default the best embedder at hand, PCA, UMAP, and a clusterer that finds the number of clusters")
     r.add_argument('--embedder', default='', metavar='E', help="what to begin with, the rest as by default, e.g. efficientnet_lite0, descriptors or timm:NETWORK")
+    r.add_argument('--once', action='store_true', help="leave out all but one of photos that show the same; they go where that one goes")
     r.add_argument('--level', metavar='L', help="coarse, medium (default) or fine, or a number of clusters: how finely photos are divided")
     r.add_argument('--n', type=_count, metavar='N', help="only N images, drawn at random")
     r.add_argument('--seed', type=int, default=0, metavar='S', help="of every random draw (default 0)")
@@ -144,6 +145,17 @@ def _with_level(recipe, level):
     if recipe.rpartition('+')[2]!='levels': raise ValueError(f"--level goes with the clusterer `levels`, and the recipe is {recipe!r}. Let it end with +levels.")
     return f'{recipe}:{level}'
 
+def _once(path, images):
+    "The images without all but one of those that show the same, and which one each of the others shows."
+    from clustering_nb.audit import audit
+    from clustering_nb.data import LazyPixels
+    from clustering_nb.sorting import copies_of
+    if not isinstance(images.data, LazyPixels): raise ValueError(f"--once goes with a folder of photos or a zip of one, not with {images.name!r}. Leave it out.")
+    here = set(images.names)
+    copies = {n: s for n,s in copies_of(audit(path)).items() if n in here and s in here}
+    _say(f"{len(copies):,} photos show what another one does; they go where that one goes")
+    return (images[[n not in copies for n in images.names]] if copies else images),copies
+
 def _why(recipe):
     "Why photos are embedded as they are."
     from clustering_nb.embedding import photo_embedder
@@ -161,13 +173,14 @@ def run_command(
     experiment = Experiment(args.data, args.recipe, args.n, args.seed, args.split, args.size)
     images = experiment.load()
     _say(images.summary() if images.skipped or images.ignored else repr(images))
+    images,copies = _once(args.data, images) if args.once else (images, {})
     recipe = _with_level(args.recipe or default_recipe(images, args.embedder), args.level)
     _say(f'{recipe}, seed {args.seed}'+('' if args.recipe or args.embedder else _why(recipe)))
     folder = _out_folder(args, recipe)
     if folder.exists() and not folder.is_dir(): raise ValueError(f"{printable(folder)} is a file; --out needs a folder. Choose another one.")
     result = run(Experiment(args.data, recipe, args.n, args.seed, args.split, args.size), images, cache=not args.no_cache)
     _heed()
-    report = save_run(folder, images, result, args.picture, 'clustering-nb '+shlex.join(_command(args, recipe)), cache=not args.no_cache)
+    report = save_run(folder, images, result, args.picture, 'clustering-nb '+shlex.join(_command(args, recipe)), cache=not args.no_cache, copies=copies)
     row = result.row()
     out = sys.stderr if args.json else sys.stdout
     _print_table(row, images.labels is not None, out)
@@ -185,6 +198,7 @@ def _command(args, recipe):
     for k in ('n', 'split', 'out'):
         if getattr(args, k) is not None: words += [f'--{k}', printable(getattr(args, k))]
     if args.size!=64: words += ['--size', str(args.size)]
+    if args.once: words.append('--once')
     if args.picture!='umap': words += ['--picture', args.picture]
     return words
 
@@ -196,12 +210,13 @@ def save_run(
     picture_method='umap', # How the map is drawn: `umap`, `pca` or `tsne`
     command='', # The command line that repeats the run
     cache=True, # May the map come from the cache?
+    copies=None, # Photos that were left out → the one that shows the same
 )->Path: # Of report.html
     "Write assignments.csv, clusters.csv, scores.json, run.json, reference.npz and report.html, all of them or none. Names of clusters in an older clusters.csv go to the clusters of their typical images."
     from clustering_nb.core import plain, printable, progress, write_text
     from clustering_nb.metrics import score_words
     from clustering_nb.report import write_report
-    from clustering_nb.sorting import CLUSTERS, cluster_table, names_by_cluster, read_names, suggest_names
+    from clustering_nb.sorting import CLUSTERS, COPIES, cluster_table, copies_table, names_by_cluster, read_names, suggest_names
     from clustering_nb.study import staged, write_files
     names,notes = names_by_cluster(read_names(folder), images.names, result.labels)
     for note in notes: warnings.warn(note)
@@ -210,6 +225,8 @@ def save_run(
         bar.update(); bar.set_description_str('writing')
         write_files(aside, images, result, xy)
         _keep_weights(aside, result)
+        if copies: write_text(aside/COPIES, copies_table(copies))
+        else: (Path(folder)/COPIES).unlink(missing_ok=True) # Of an earlier run
         write_text(aside/CLUSTERS, cluster_table(images.names, result.labels, result.strength, names))
         e,recipe = result.experiment,result.facts['recipe']
         code = f"from clustering_nb.study import Experiment, run\nresult = run(Experiment({printable(e.data)!r}, {recipe!r}, n={e.n}, seed={e.seed}, split={e.split!r}, size={e.size}))\nresult.scores"

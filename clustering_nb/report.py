@@ -429,7 +429,6 @@ def why_undefined(
 )->str: # A reason
     "Why a score has no value."
     kind = _scores.get(name, ('', '', 'other', 0))[2]
-    if kind=='classes' and run.images.labels is None: return 'there are no classes'
     if kind in ('alone', 'classes') and not run.names: return 'no cluster was found'
     if kind=='alone' and len(run.names)==1: return 'it compares clusters, and there is only one'
     if kind=='alone' and len(run.names)>=len(run)-run.noise: return 'every cluster holds a single image'
@@ -445,6 +444,7 @@ def score_tables(
     for name,value in (scores or {}).items():
         title,short,kind,better = _scores.get(name, (str(name).replace('_', ' '), '', 'other', 0))
         text = score_text(value)
+        if not text and kind=='classes' and run.images.labels is None: continue # Nobody asked
         width = round(100*float(value), 1) if text and kind=='classes' and 0<=value<=1 else None
         tables[kind].append({'title': title, 'short': short, 'text': text, 'width': width, 'why': '' if text else why_undefined(name, run),
                              'better': {1: 'higher is better', -1: 'lower is better', 0: ''}[better], 'words': words.get(name, '')})
