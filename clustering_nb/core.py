@@ -177,8 +177,9 @@ class Registry:
         twice = [k for k in list(known)[:len(args)] if k in kw]
         if twice: raise ValueError(f"{self.kind.capitalize()} {name!r} got {twice[0]!r} twice: {args[0]!r} and {kw[twice[0]]!r}.")
         given = dict(zip(known, args))|kw
-        optional = {p.name for p in inspect.signature(factory).parameters.values() if type(None) in get_args(p.annotation)}
-        for k,v in given.items(): self._check_type(name, k, v, known[k], k in optional)
+        kinds = {p.name: get_args(p.annotation) for p in inspect.signature(factory).parameters.values()} # `int|None`, `str|int`
+        for k,v in given.items():
+            if type(v) not in kinds[k]: self._check_type(name, k, v, known[k], type(None) in kinds[k])
         if seed is not None and 'seed' in known: given.setdefault('seed', seed)
         return factory(**given)
 

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from .core import Registry, check_memory, installed, need
-from .data import Images, LazyPixels, as_images
+from .data import Images, LazyPixels, as_images, check_range
 
 # %% ../nbs/30_embedding.ipynb #31e93da1
 embedders = Registry('embedder')
@@ -114,10 +114,12 @@ class Descriptors(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         images = as_images(X)
         if images.shape[1:]!=self.shape_: raise ValueError(f"Fitted on images of shape {self.shape_}, got {images.shape[1:]}. Load both at one `size`.")
-        rows = [describe(_unit(shrink(x, self.size))) for _,x in images.batches(512)]
-        return np.concatenate(rows)
+        if isinstance(images.data, LazyPixels) and self.size<images.data.size: images = Images(images.data.resized(self.size), name=images.name)
+        return np.concatenate([self._describe(x, images.name) for _,x in images.batches(512)])
 
-def _unit(x): return x.astype(np.float32)/(255 if x.dtype==np.uint8 else max(1, np.abs(x).max(initial=0)))
+    def _describe(self, x, name):
+        check_range(x, name)
+        return describe(shrink(x, self.size).astype(np.float32)/(255 if x.dtype==np.uint8 else 1))
 
 @embedders.add('descriptors', paper='Dalal and Triggs, CVPR 2005')
 def descriptors(size=64, seed=0):

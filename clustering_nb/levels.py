@@ -62,12 +62,12 @@ def isolated(
     limit=5., # Median absolute deviations above the median
 )->np.ndarray: # Mask, (n,)
     "Vectors whose k-th neighbour is unusually far."
-    n = len(X)
-    if n<=2*k: return np.zeros(n, bool)
-    far = np.log(np.maximum(NearestNeighbors(n_neighbors=k+1).fit(X).kneighbors(X)[0][:, -1], 1e-12))
+    x,at,copies = np.unique(X, axis=0, return_inverse=True, return_counts=True) # Copies must not make all others look lonely
+    if len(x)<=2*k: return np.zeros(len(X), bool)
+    far = np.log(NearestNeighbors(n_neighbors=k+1).fit(x).kneighbors(x)[0][:, -1])
     middle = np.median(far)
     spread = 1.4826*np.median(np.abs(far-middle))
-    return far>middle+limit*max(spread, 1e-9)
+    return ((far>middle+limit*max(spread, 1e-9))&(copies<=k))[at.ravel()]
 
 # %% ../nbs/54_levels.ipynb #178cdc8b
 class Levels(NearestPredict):
@@ -95,15 +95,15 @@ class Levels(NearestPredict):
         self.curve_ = {'k': ks, 'stability': np.round(stability, 4).tolist()}
         self.levels_ = choose_levels(ks, stability)|({} if known else {'asked': int(self.level)})
         self.stability_ = {name: round(float(np.interp(k, ks, stability)), 4) for name,k in self.levels_.items()}
-        self.level_labels_ = {name: self._labels(cut_tree(ward.tree_, min(k, most))[ward.leaf_], inside, len(x)) for name,k in self.levels_.items()} # Of every level, (n,)
+        self.level_labels_ = {name: self._labels(cut_tree(ward.tree_, min(k, most))[ward.leaf_], inside, len(x), name!='asked') for name,k in self.levels_.items()} # Of every level, (n,)
         labels = self.level_labels_[self.level if known else 'asked']
         self._reach = _reach(x, labels)
         return labels
 
-    def _labels(self, groups, inside, n):
-        "Groups of those that are inside as labels of all; small groups are left over, unless all are small."
+    def _labels(self, groups, inside, n, drop):
+        "Groups of those that are inside as labels of all; small groups are left over, unless all are small or their number was asked for."
         size = np.bincount(groups)
-        kept = size>=self.smallest if (size>=self.smallest).any() and self.leftovers else size>0
+        kept = size>=self.smallest if (size>=self.smallest).any() and self.leftovers and drop else size>0
         number = np.where(kept, np.cumsum(kept)-1, -1)
         labels = np.full(n, -1)
         labels[inside] = number[groups]
@@ -114,6 +114,6 @@ class Levels(NearestPredict):
         return (label>=0)&((far<=np.append(self._reach, 0)[label])|(not self.leftovers))
 
 @clusterers.add('levels', finds_k=True, paper="Ward 1963; Ben-Hur, Elisseeff and Guyon 2002")
-def levels(level='medium', smallest=5, leftovers=True, seed=0):
+def levels(level: str|int='medium', smallest=5, leftovers=True, seed=0):
     "Ward's tree, cut as finely as the groups come again in other draws; isolated points are left over"
     return Levels(level, smallest, leftovers, random_state=seed)

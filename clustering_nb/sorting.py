@@ -28,7 +28,7 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from .core import did_you_mean, need, printable, progress, reason
-from .data import BadImage, FolderFiles, ZipFiles, load
+from .data import BadImage, FolderFiles, ZipFiles, digest_of, find_path, load
 from .embedding import embedders
 from .study import parse_recipe
 
@@ -46,23 +46,34 @@ def read_names(
     try: text = path.read_text(encoding='utf-8-sig')
     except UnicodeDecodeError: text = path.read_text(encoding='cp1252', errors='replace') # As some spreadsheets save it
     first = text.split('\n', 1)[0]
-    rows = list(csv.DictReader(io.StringIO(text), delimiter=';' if first.count(';')>first.count(',') else ','))
+    try: rows = list(csv.DictReader(io.StringIO(text), delimiter=';' if first.count(';')>first.count(',') else ','))
+    except csv.Error as e: raise ValueError(f"{printable(path)} is no table: {e}. Repair it, or delete it to start without names.") from e
     if rows and not {'name', 'typical'}<=set(rows[0]): raise ValueError(f"{printable(path)} lost a column: expected {', '.join(_columns)}; got {', '.join(map(str, rows[0]))}. Put it back, or delete the file to start without names.")
-    return {printable(r['typical']): printable(r['name'].strip()) for r in rows if (r['name'] or '').strip() and r['typical']}
+    odd = next((i for i,r in enumerate(rows, 2) if None in r), None) # DictReader puts surplus cells there
+    if odd: raise ValueError(f"Line {odd} of {printable(path)} has more cells than columns. A name with a comma needs quotes around it.")
+    return {printable(_plain(r['typical'])): printable(_plain(r['name'].strip())) for r in rows if (r['name'] or '').strip() and r['typical']}
+
+def _safe_cell(text): return f"'{text}" if text[:1] in ('=', '+', '-', '@', "'") else text # A spreadsheet would compute it
+def _plain(text): return text[1:] if text[:1]=="'" and text[1:2] in ('=', '+', '-', '@', "'") else text
 
 def names_by_cluster(
     names, # As from `read_names`
     images, # Names of the images, (n,)
     labels, # Their clusters, (n,), negative for what is in none
-): # Cluster → name, and notes on names that could not be given
+    before=None, # Image → cluster in the run that the names were given to, for when a typical photo is gone
+): # Cluster → name; typical image → name of those that no cluster bears; and notes on these
     "Which cluster bears which name now."
-    at,found,notes = dict(zip(images, np.asarray(labels).tolist())),{},[]
+    at,found,left,notes = dict(zip(images, np.asarray(labels).tolist())),{},{},[]
+    fellows = {}
+    for image,c in (before or {}).items(): fellows.setdefault(c, []).append(image)
     for image,name in names.items():
-        c = at.get(image)
-        if c is None: notes.append(f"{name!r} was the name of the cluster of {image}, which is gone")
-        elif c<0: notes.append(f"{name!r} was the name of the cluster of {image}, which is in no cluster now")
-        elif found.setdefault(c, name)!=name: notes.append(f"{name!r} and {found[c]!r} are one cluster now, called {found[c]!r}")
-    return found,notes
+        c = at.get(image, -1)
+        if c<0 and (old := (before or {}).get(image, -1))>=0: # Most of its fellows tell
+            most = Counter(at[i] for i in fellows[old] if at.get(i, -1)>=0).most_common(1)
+            c = most[0][0] if most else -1
+        if c<0: left[image] = name; notes.append(f"{name!r} was the name of the cluster of {image}, which is not there now; the name is kept")
+        elif found.setdefault(c, name)!=name: left[image] = name; notes.append(f"{name!r} and {found[c]!r} are one cluster now, called {found[c]!r}")
+    return found,left,notes
 
 _camera = set('img image images dsc dscn dscf pict photo photos pic pxl mvi gopr screenshot copy edited whatsapp signal scan jpg jpeg png gif webp heic tif tiff bmp avif the and for with'.split()) # Says nothing about what is shown
 
@@ -91,15 +102,17 @@ def cluster_table(
     labels, # Their clusters, (n,), negative for what is in none
     strength, # How firmly each belongs, (n,)
     names=None, # Cluster → name
+    left=None, # Typical image → name, of names that no cluster bears now
 )->str: # CSV
-    "The text of `clusters.csv`, the largest cluster first."
+    "The text of `clusters.csv`, the largest cluster first; names that no cluster bears at the end, without a number."
     labels,strength,names,suggested = np.asarray(labels),np.asarray(strength),names or {},suggest_names(images, labels)
     out = io.StringIO()
     table = csv.writer(out, lineterminator='\n')
     table.writerow(_columns)
     for c,n in sorted(Counter(labels[labels>=0].tolist()).items(), key=lambda t: (-t[1], t[0])):
         members = np.flatnonzero(labels==c)
-        table.writerow([c, names.get(c, ''), n, images[members[strength[members].argmax()]], suggested.get(c, '')])
+        table.writerow([c, _safe_cell(names.get(c, '')), n, _safe_cell(str(images[members[strength[members].argmax()]])), suggested.get(c, '')])
+    for image,name in (left or {}).items(): table.writerow(['', _safe_cell(name), 0, _safe_cell(image), ''])
     return out.getvalue()
 
 # %% ../nbs/85_sorting.ipynb #e980fe86
@@ -115,7 +128,10 @@ class RunFolder:
 
     def title(self, cluster):
         "The name of a cluster, or its number."
-        return 'in no cluster' if cluster<0 else self.names.get(cluster) or f'cluster {cluster:0{len(str(max(self.labels.max(), 0)))}d}'
+        return 'in no cluster' if cluster<0 else self.names.get(cluster) or f'cluster {cluster:0{self.digits}d}'
+
+    @property
+    def digits(self): return len(str(max(self.labels.max(initial=0), 0)))
 
 def read_run(
     folder, # Of a run, with assignments.csv and run.json
@@ -127,10 +143,11 @@ def read_run(
     try:
         with (folder/'assignments.csv').open(encoding='utf-8', newline='') as f: rows = list(csv.DictReader(f))
         images,labels = [r['image'] for r in rows],np.array([int(r['cluster']) for r in rows])
-        data = json.loads((folder/'run.json').read_text(encoding='utf-8'))['experiment']['data']
-    except (KeyError, TypeError, ValueError) as e: raise ValueError(f"assignments.csv or run.json in {printable(folder)} was changed or cut off: {e!r}. Run it again.") from e
-    names,notes = names_by_cluster(read_names(folder), images, labels)
-    copies = read_copies(folder, dict(zip(images, labels.tolist())))
+        facts = json.loads((folder/'run.json').read_text(encoding='utf-8'))
+        data = facts.get('source') or facts['experiment']['data']
+        copies = read_copies(folder, dict(zip(images, labels.tolist())))
+    except (KeyError, TypeError, ValueError, csv.Error) as e: raise ValueError(f"assignments.csv, copies.csv or run.json in {printable(folder)} was changed or cut off: {e!r}. Run it again.") from e
+    names,_,notes = names_by_cluster(read_names(folder), images, labels)
     return RunFolder(folder, data, images+list(copies), np.r_[labels, np.array(list(copies.values()), int)], names, tuple(notes))
 
 def read_copies(
@@ -144,11 +161,13 @@ def read_copies(
 
 def copies_of(
     found, # An `Audit`
+    here=None, # Names of the photos that count; by default all
 )->dict: # Name of a photo that is to be left out → name of the one that stays
-    "Of each group of equal photos, all but the best, with the best."
-    best = found.files[found.files.best].set_index('group').name
-    rest = found.files[(found.files.group>=0)&~found.files.best]
-    return {printable(n): printable(best[g]) for n,g in zip(rest.name, rest.group)}
+    "Of each group of equal photos, all but the best that is here, with that one."
+    table = found.duplicate_groups().assign(name=lambda t: t.name.map(printable)) # The best of each group first
+    if here is not None: table = table[table.name.isin(here)]
+    first = table.groupby('group').name.transform('first')
+    return {n: s for n,s in zip(table.name, first) if n!=s}
 
 def copies_table(
     copies, # As from `copies_of`
@@ -173,25 +192,36 @@ def plan_export(
     run, # `RunFolder`
 )->list: # Pairs: position of an image, its place below the target as a tuple of folder and file name
     "Where every photo goes: a folder for each name, no two photos in one place, the same places each time."
-    folders,taken,places = {},set(),[]
+    folders,taken,last,places = _folders(run),set(),{},[]
     for i,(name,c) in enumerate(zip(run.images, run.labels.tolist())):
-        folder = folders.setdefault(run.title(c), safe_name(run.title(c)))
-        stem,suffix = os.path.splitext(PurePosixPath(name).name)
-        stem,suffix,n = safe_name(stem),safe_name(suffix[1:]) if suffix[1:] else '',1
-        dot = '.' if suffix else ''
-        place = folder,f'{stem}{dot}{suffix}'
-        while (place[0].lower(), place[1].lower()) in taken: # Equal names from several folders; some file systems don't know upper case
-            n += 1
-            place = folder,f'{stem} ({n}){dot}{suffix}'
-        taken.add((place[0].lower(), place[1].lower()))
-        places.append((i, place))
+        folder,(stem,suffix) = folders[c],os.path.splitext(PurePosixPath(name).name)
+        stem,suffix = safe_name(stem),f'.{safe_name(suffix[1:])}' if suffix[1:] else ''
+        key = folder,f'{stem}{suffix}'.lower() # Equal names from several folders; some file systems don't know upper case
+        n = last.get(key, 0)+1
+        while (folder, (base := f'{stem}{f" ({n})" if n>1 else ""}{suffix}').lower()) in taken: n += 1
+        last[key] = n
+        taken.add((folder, base.lower()))
+        places.append((i, (folder, base)))
     return places
+
+def _folders(run):
+    "Cluster → its folder: one for equal names, others for names that only look alike once they are safe."
+    found,taken = {},{}
+    for c in np.unique(run.labels).tolist():
+        title = (c<0, c if c not in run.names else -1, run.title(c)) # A cluster that somebody calls `cluster 1` is not cluster 1
+        if title not in taken:
+            word,n = safe_name(run.title(c)),1
+            while (folder := word if n==1 else f'{word} ({n})').lower() in {f.lower() for f in taken.values()}: n += 1
+            taken[title] = folder
+        found[c] = taken[title]
+    return found
 
 # %% ../nbs/85_sorting.ipynb #65d0e2fa
 def _source(run, source):
     "What reads the photos of a run, and the folder they lie in (None for a zip)."
-    path = Path(source or run.data)
-    if not path.exists(): raise FileNotFoundError(f"The photos of this run were in {printable(run.data)}, which is no folder or zip that is there now. Say where they are with --source."+("" if source else " A data set such as digits has no photos as files."))
+    try: path = find_path(source or run.data)
+    except FileNotFoundError: path = None
+    if path is None or path.is_file() and path.suffix.lower()!='.zip': raise FileNotFoundError(f"The photos of this run were in {printable(run.data)}, which is no folder or zip that is there now. Say where they are with --source."+("" if source else " A data set such as digits has no photos as files."))
     return (ZipFiles(path),None) if path.is_file() else (FolderFiles(path),path)
 
 def _same(place, how, original, data):
@@ -205,7 +235,7 @@ def _put(place, how, original, data, aside):
     "Copy or link one photo to a place where nothing is; FileExistsError if something is."
     place.parent.mkdir(parents=True, exist_ok=True)
     if how=='symlink': return os.symlink(original, place)
-    if how=='hardlink': return os.link(original, place)
+    if how=='hardlink': return os.link(os.path.realpath(original), place) # Not a link to a link
     try:
         if original: shutil.copy2(original, aside)
         else: aside.write_bytes(data)
@@ -219,8 +249,7 @@ def _put(place, how, original, data, aside):
 def _tidy(target):
     "Remove what a process that was killed left half written."
     for left in target.glob('.writing-*'):
-        with suppress(ValueError, IndexError):
-            if not need('psutil').pid_exists(int(left.name.split('-')[1])): left.unlink(missing_ok=True)
+        if (found := re.fullmatch(r'\.writing-(\d+)-[0-9a-f]{8}', left.name)) and left.is_file() and not need('psutil').pid_exists(int(found[1])): left.unlink(missing_ok=True)
 
 # %% ../nbs/85_sorting.ipynb #0c24e31f
 def export_run(
@@ -235,22 +264,36 @@ def export_run(
     files,root = _source(run, source)
     if root is None and how!='copy': raise ValueError(f"Photos in a zip can be copied out of it, not linked to. Use copy, not {how}.")
     if target.exists() and not target.is_dir(): raise ValueError(f"{printable(target)} is a file; photos are sorted into a folder. Choose another one.")
-    if root is not None and (target.resolve()==root.resolve() or root.resolve() in target.resolve().parents): raise ValueError(f"{printable(target)} lies inside of {printable(root)}, where the next run would take the copies for photos of their own. Choose a folder outside.")
+    if target.resolve()==run.folder.resolve(): raise ValueError(f"{printable(target)} is the folder of the run itself. Choose another one.")
+    if root is not None and _inside(target, root): raise ValueError(f"{printable(target)} lies inside of {printable(root)}, where the next run would take the copies for photos of their own. Choose a folder outside.")
+    plan,digests = plan_export(run),_digests(run)
+    for folder in sorted({place[0] for _,place in plan}):
+        if (target/folder).is_symlink() or os.path.lexists(target/folder) and not (target/folder).is_dir() or root is not None and _inside(target/folder, root): raise ValueError(f"{printable(target/folder)} is a file or a link, or the place of the photos themselves; a folder for a cluster can't be there. Choose another folder to sort into.")
     target.mkdir(parents=True, exist_ok=True)
     _tidy(target)
     known,found = {},{'done': 0, 'there already': 0, 'left': []}
     for name in files.names: known.setdefault(printable(name), []).append(name)
     aside = target/f'.writing-{os.getpid()}-{secrets.token_hex(4)}'
-    for i,place in progress(plan_export(run), 'sorting'):
+    for i,place in progress(plan, 'sorting'):
         if not known.get(run.images[i]): found['left'].append((run.images[i], 'not there any more')); continue
         name = known[run.images[i]].pop(0)
-        _one(files, root, name, target.joinpath(*place), how, aside, found, run.images[i])
+        _one(files, root, name, target.joinpath(*place), how, aside, found, run.images[i], digests.get(run.images[i]))
     return found
 
-def _one(files, root, name, place, how, aside, found, shown):
+def _inside(path, root): return root.resolve()==path.resolve() or root.resolve() in path.resolve().parents
+
+def _digests(run):
+    "Image → digest of its file, if the run kept them."
+    with suppress(OSError, ValueError, KeyError, zipfile.BadZipFile):
+        with np.load(run.folder/'reference.npz', allow_pickle=False) as z: return dict(zip(z['names'].tolist(), z['digests'].tolist()))
+    return {}
+
+def _one(files, root, name, place, how, aside, found, shown, digest):
     "Put one photo in its place, and note what became of it."
     try:
-        original,data = (os.path.abspath(root/name), None) if root is not None else (None, files.read(name))
+        data = files.read(name) if digest or root is None else None
+        if digest and digest_of(data)!=digest: found['left'].append((shown, 'another photo of this name than the one that was clustered')); return
+        original = os.path.abspath(root/name) if root is not None else None
         if os.path.lexists(place):
             if _same(place, how, original, data): found['there already'] += 1
             else: found['left'].append((shown, f'{printable(place)} is there and is another file'))

@@ -6,9 +6,10 @@
 __all__ = ['CODE', 'Stage', 'parse_recipe', 'make_recipe', 'default_recipe', 'recipe_tag', 'PeakMemory', 'Experiment', 'Result',
            'stages_code', 'run', 'staged', 'write_assignments', 'write_files']
 
-# %% ../nbs/60_study.ipynb #bad09549
+# %% ../nbs/60_study.ipynb #d7426c18
 import csv
 import os
+import re
 import secrets
 import shutil
 import threading
@@ -105,8 +106,10 @@ def default_recipe(
     "PCA where it shortens anything, UMAP, and a clusterer that finds the number of clusters: `levels` for photos, else HDBSCAN."
     if embedder and embedder.partition(':')[0] not in embedders: raise ValueError(f"Unknown embedder {embedder!r}. {did_you_mean(embedder.partition(':')[0], embedders)}")
     if embedder or isinstance(images.data, LazyPixels):
-        few = len(images)<=50
-        return f"{embedder or photo_embedder()[0]}+{'' if few else 'pca:50+'}umap:10+{'levels' if isinstance(images.data, LazyPixels) else 'hdbscan'}"
+        first = embedder or photo_embedder()[0]
+        name = first.partition(':')[0]
+        wide = name=='descriptors' or name=='pixels' and np.prod(images.shape[1:])>50 or embedders[name].tag in ('pre-trained', 'self-supervised') # What is learned from scratch is narrow already
+        return f"{first}+{'pca:50+' if wide and len(images)>50 else ''}umap:10+{'levels' if isinstance(images.data, LazyPixels) else 'hdbscan'}"
     d = int(np.prod(images.shape[1:])) if images.is_vectors else min(int(np.prod(images.shape[1:])), 32*32*3)
     k = min(50, len(images)-1)
     return ('pca:%d+'%k if d>k>1 else '')+'umap:10+hdbscan'
@@ -295,7 +298,7 @@ def staged(
     if folder.exists() and not folder.is_dir(): raise ValueError(f"{printable(folder)} is a file; results need a folder. Choose another one.")
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.glob('.writing-*'): # By a process that was killed
-        if not need('psutil').pid_exists(int(left.name.split('-')[1])): shutil.rmtree(left, ignore_errors=True)
+        if (found := re.fullmatch(r'\.writing-(\d+)-\w+', left.name)) and not need('psutil').pid_exists(int(found[1])): shutil.rmtree(left, ignore_errors=True)
     aside = folder/f'.writing-{os.getpid()}-{secrets.token_hex(4)}'
     aside.mkdir()
     try:
@@ -327,9 +330,11 @@ def write_files(
     folder = Path(folder)
     write_assignments(folder/'assignments.csv', images, result)
     write_json(folder/'scores.json', result.row())
-    write_json(folder/'run.json', {'experiment': plain(asdict(result.experiment)), 'seconds': result.seconds, 'peak_memory_mb': result.peak_memory/2**20, **result.facts,
+    source = getattr(getattr(images.data, 'files', None), 'root', None) # Where photos are
+    write_json(folder/'run.json', {'experiment': plain(asdict(result.experiment)), 'source': source and printable(os.path.abspath(source)), 'seconds': result.seconds, 'peak_memory_mb': result.peak_memory/2**20, **result.facts,
                                    'n': len(images), 'shape': images.shape[1:], 'class_names': images.class_names, 'skipped': images.skipped})
     arrays = {'labels': result.labels.astype(np.int32), 'strength': result.strength, 'vectors': result.vectors, **{f'pca_{k}': v for k,v in result.replay.items()}}
     if xy is not None: arrays['xy'] = xy
     if result.base is not None and result.base.nbytes<2**28: arrays['base'] = result.base
+    if isinstance(images.data, LazyPixels): arrays['digests'] = np.asarray(images.data.digests).astype(str)
     np.savez(folder/'reference.npz', names=images.names.astype(str), **arrays)
