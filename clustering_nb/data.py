@@ -129,7 +129,9 @@ class FolderFiles:
         self.names.sort()
 
     def _entry(self, entry, name, top, todo):
-        if not entry.is_dir(): self._file(name, entry.name, entry.path, top)
+        try: folder = entry.is_dir()
+        except OSError: folder = False # A link to itself
+        if not folder: self._file(name, entry.name, entry.path, top)
         elif entry.is_symlink(): self.skipped.append((name, 'a link to a folder, not followed'))
         elif _hidden([entry.name]): self.ignored['hidden folder'] += 1
         else: self.folders.add(name); todo.append(name)
@@ -166,8 +168,9 @@ class ZipFiles:
     def _member(self, info, found):
         name = info.filename.replace('\\', '/')
         parts = PurePosixPath(name).parts # Without `.`
-        if not name.startswith('/') and '..' not in parts: name = '/'.join(parts)+'/'*info.is_dir()
-        self.folders |= {'/'.join(parts[:i]) for i in range(1, len(parts)+info.is_dir()) if not _hidden(parts[:i])}
+        if not name.startswith('/') and '..' not in parts:
+            name = '/'.join(parts)+'/'*info.is_dir()
+            self.folders |= {'/'.join(parts[:i]) for i in range(1, len(parts)+info.is_dir()) if not _hidden(parts[:i])}
         if info.is_dir(): return
         suffix = PurePosixPath(name).suffix.lower()
         if _hidden([p for p in parts if p!='..']): self.ignored['hidden'] += 1

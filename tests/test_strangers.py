@@ -72,6 +72,8 @@ def folder(tmp_path_factory):
     special = root/'special'; special.mkdir()
     (root.parent/'secret.png').write_bytes(encoded(photo(9), 'PNG'))
     (special/'out.png').symlink_to(root.parent/'secret.png'); (special/'up').symlink_to(root.parent); (special/'round').symlink_to(root); (special/'self.png').symlink_to(special/'self.png'); (special/'nowhere.png').symlink_to(special/'gone.png')
+    (special/'.hidden').mkdir(); (special/'.hidden/0.png').write_bytes(encoded(photo(6), 'PNG'))
+    (root/os.fsdecode(b'caf\xe9')).mkdir(); (root/os.fsdecode(b'caf\xe9')/'0.png').write_bytes(encoded(photo(5), 'PNG'))
     (special/'a folder.png').mkdir(); os.mkfifo(special/'pipe.png')
     Path(os.fsdecode(os.fsencode(special)+b'/no\xfftext\xfe.png')).write_bytes(encoded(photo(8), 'PNG'))
     deep = root
@@ -84,17 +86,21 @@ def before(folder):
     "When everything in it was changed last."
     return {p: p.lstat().st_mtime_ns for p in folder.rglob('*')}
 
-def call(cwd, *words): return subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, cwd=cwd, timeout=400, env=os.environ|{'CLUSTERING_NB_CACHE': str(cwd/'cache')})
+def call(cwd, *words):
+    "Run the program; a Ghostscript that notes when it is called is on its path."
+    (cwd/'bin').mkdir(exist_ok=True)
+    (cwd/'bin/gs').write_text(f'#!/bin/sh\ntouch "{cwd}/owned"\n'); (cwd/'bin/gs').chmod(0o755)
+    return subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, cwd=cwd, timeout=400, env=os.environ|{'CLUSTERING_NB_CACHE': str(cwd/'cache'), 'PATH': f"{cwd}/bin:{os.environ['PATH']}"})
 
 def expected(root):
     "Every file that is there and looks like an image by its name."
-    return {printable(os.path.relpath(os.path.join(at, f), root)) for at,_,files in os.walk(root) for f in files if os.path.splitext(f)[1].lower().lstrip('.') in {*FORMATS.values(), 'png', 'jpg'} and not f.startswith('.')}
+    return {printable(os.path.relpath(os.path.join(at, f), root)) for at,_,files in os.walk(root) for f in files if os.path.splitext(f)[1].lower().lstrip('.') in {*FORMATS.values(), 'png', 'jpg'} and not f.startswith('.') and '.hidden' not in at}
 
 @pytest.fixture(scope='module')
 def ran(folder, before, tmp_path_factory):
     "A folder with the results of a run in `out`."
     at = tmp_path_factory.mktemp('ran')
-    r = call(at, 'run', folder, '--recipe', 'pixels:8+kmeans:3', '--picture', 'pca', '--out', at/'out')
+    r = call(at, 'run', folder, '--embedder', 'descriptors', '--level', '3', '--picture', 'pca', '--out', at/'out')
     assert r.returncode==0 and 'Traceback' not in r.stderr, r.stderr[-2000:]
     return at
 
@@ -125,11 +131,14 @@ def test_a_zip_from_a_stranger(tmp_path):
     (tmp_path/'stranger.zip').write_bytes(zipped(files))
     r = call(tmp_path, 'run', tmp_path/'stranger.zip', '--recipe', 'pixels:8+kmeans:3', '--picture', 'pca', '--out', tmp_path/'out')
     assert r.returncode==0 and 'Traceback' not in r.stderr, r.stderr[-2000:]
-    reasons = dict(json.loads((tmp_path/'out/run.json').read_text())['skipped'])
-    assert reasons['/etc/absolute.png']=='a name that leaves the archive' and sum(v=='a name that leaves the archive' for v in reasons.values())>5
+    done = pd.read_csv(tmp_path/'out/assignments.csv', keep_default_na=False).image.tolist()
+    reasons = {n: r for n,r in json.loads((tmp_path/'out/run.json').read_text())['skipped'] if r!='a class without a readable image'}
+    assert reasons['/etc/absolute.png']=='a name that leaves the archive'
+    images = [n for n in files if Path(n.replace('\\', '/')).suffix.lower().lstrip('.') in {*FORMATS.values(), 'png', 'jpg'} and '/.' not in n.replace('../', '')]
+    assert len(done)+len(reasons)==len(images) and sum(v=='a name that leaves the archive' for v in reasons.values())==1+sum('..' in n.replace('\\', '/').split('/') for n in images)
     r = call(tmp_path, 'export', tmp_path/'out', tmp_path/'sorted')
     assert r.returncode==0, r.stderr
-    assert {p.name for p in tmp_path.iterdir()}=={'stranger.zip', 'out', 'sorted', 'cache'}
+    assert {p.name for p in tmp_path.iterdir()}=={'stranger.zip', 'out', 'sorted', 'cache', 'bin'}
     assert len([p for p in (tmp_path/'sorted').rglob('*') if p.is_file()])==len(pd.read_csv(tmp_path/'out/assignments.csv'))
 
 def test_export_stays_where_it_is_sent(ran, tmp_path):
@@ -138,4 +147,6 @@ def test_export_stays_where_it_is_sent(ran, tmp_path):
     (tmp_path/'out/clusters.csv').write_text('\n'.join([table[0], table[1].replace(',,', ',../../escaped,', 1), table[2].replace(',,', ',/tmp/escaped,', 1), *table[3:]]))
     r = call(tmp_path, 'export', tmp_path/'out', tmp_path/'sorted')
     assert r.returncode==0, r.stderr
-    assert {p.parent.name for p in (tmp_path/'sorted').rglob('*') if p.is_file()}<={'_.._escaped', '_tmp_escaped', 'cluster 0', 'cluster 1', 'cluster 2'} and not (tmp_path.parent/'escaped').exists()
+    put = [p.relative_to(tmp_path/'sorted').parts for p in (tmp_path/'sorted').rglob('*') if p.is_file()]
+    assert {p[0] for p in put}>={'_.._escaped', '_tmp_escaped'} and all(len(p)==2 for p in put) and len(put)==len(pd.read_csv(tmp_path/'out/assignments.csv'))
+    assert not (tmp_path.parent/'escaped').exists() and not Path('/tmp/escaped').exists()
