@@ -425,7 +425,10 @@ def _eigenvectors(graph, k, seed):
     if sp.issparse(graph): graph = sp.diags_array(scale)@graph@sp.diags_array(scale)
     else: graph *= scale[:, None]*scale
     if k>=n-1 or n<500: v = np.linalg.eigh(graph.toarray() if sp.issparse(graph) else graph)[1][:, -k:]
-    else: v = sp.linalg.eigsh(graph.astype(np.float64), k, which='LA', v0=np.random.RandomState(seed).uniform(-1, 1, n), ncv=min(n, max(4*k, 40)))[1]
+    else:
+        graph,first = graph.astype(np.float64),np.random.RandomState(seed).uniform(-1, 1, n)
+        try: v = sp.linalg.eigsh(graph, k, which='LA', v0=first, ncv=min(n, max(4*k, 40)), maxiter=100)[1]
+        except sp.linalg.ArpackNoConvergence: v = sp.linalg.eigsh(sp.csc_array(graph), k, sigma=1+1e-4, v0=first)[1] # Groups far apart have several eigenvalues of nearly 1, which are told apart from just above it
     return v/np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-12)
 
 @clusterers.add('spectral', paper='Ng, Jordan and Weiss, NIPS 2001')
