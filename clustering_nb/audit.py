@@ -20,7 +20,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from .core import need, patch_to, plain, printable
-from .data import BadImage, FolderFiles, Images, LazyPixels, ZipFiles, decode, digest_of, find_path, layout, open_image, parallel, to_rgb
+from .data import BadImage, FolderFiles, Images, LazyPixels, ZipFiles, decode, digest_of, find_path, layout, open_image, parallel, upright
 
 # %% ../nbs/12_audit.ipynb #4f9f8bd6
 SIDE = 256 # Pixels of the longer side of the copy that is measured
@@ -86,9 +86,7 @@ def file_facts(
         with open_image(data) as image:
             (w,h),kind,mode = image.size,image.format,image.mode
             if image.getexif().get(ExifTags.Base.Orientation, 1)>4: w,h = h,w # It lies on its side
-            image.draft('RGB', (2*SIDE, 2*SIDE))
-            image.load()
-            copy = to_rgb(ImageOps.exif_transpose(image))
+            copy = upright(image, SIDE)
     except BadImage: raise
     except Exception as e: # Decoders raise whatever they like
         decode(data, 8) # Says what it is, in words

@@ -343,8 +343,8 @@ def audit_command(
     elif not args.quick: _say("note: without clustering_nb[torch], equal pictures are found by hashes alone; cut and turned copies are not.")
     found = audit(args.data, embedder)
     _heed()
-    from clustering_nb.audit_page import audit_page # Adds `write`
-    page = found.write(folder)
+    from clustering_nb.audit_page import write_audit
+    page = write_audit(found, folder)
     print(f'{found}\nPage: {printable(page)}', file=sys.stderr if args.json else sys.stdout)
     if args.json: print(json.dumps(found.as_dict(), ensure_ascii=False, allow_nan=False))
     return 0
