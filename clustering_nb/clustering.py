@@ -436,6 +436,9 @@ def spectral(n_clusters=10, affinity='neighbors', n_neighbors=15, seed=0):
     "Cuts the neighbour graph where it is thin; clusters of any shape"
     return Spectral(n_clusters, affinity, n_neighbors, random_state=seed)
 
+# %% ../nbs/50_clustering.ipynb #efc88762
+clusterers.add_lazy('levels', 'clustering_nb.levels:levels', "Ward's tree, cut as finely as the groups come again in other draws; isolated points are left over", finds_k=True, paper='Ward 1963; Ben-Hur, Elisseeff and Guyon 2002')
+
 # %% ../nbs/50_clustering.ipynb #ef5e91e7
 def centroid_distances(
     vectors, # (n, d)

@@ -11,7 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state
 
-from .clustering import NearestPredict, Ward, _reach, check_k, clusterers, cut_tree
+from .clustering import NearestPredict, Ward, _reach, check_k, cut_tree
 from .core import did_you_mean, need, progress
 
 # %% ../nbs/54_levels.ipynb #b14d7b16
@@ -113,7 +113,6 @@ class Levels(NearestPredict):
         label = self.labels_[at]
         return (label>=0)&((far<=np.append(self._reach, 0)[label])|(not self.leftovers))
 
-@clusterers.add('levels', finds_k=True, paper="Ward 1963; Ben-Hur, Elisseeff and Guyon 2002")
 def levels(level: str|int='medium', smallest=5, leftovers=True, seed=0):
     "Ward's tree, cut as finely as the groups come again in other draws; isolated points are left over"
     return Levels(level, smallest, leftovers, random_state=seed)

@@ -24,7 +24,6 @@ from sklearn.pipeline import Pipeline
 
 from .clustering import clusterers, membership_strength
 from .core import Cache, code_fingerprint, did_you_mean, fingerprint, need, parse_value, plain, printable, progress, versions, write_json
-import clustering_nb.levels # Registers a clusterer
 from .data import Images, LazyPixels, load
 from .embedding import embedders, photo_embedder
 from .metrics import noise_rows, score
