@@ -214,6 +214,7 @@ def save_run(
     copies=None, # Photos that were left out → the one that shows the same
 )->Path: # Of report.html
     "Write assignments.csv, clusters.csv, scores.json, run.json, reference.npz and report.html, all of them or none. Names of clusters in an older clusters.csv go to the clusters of their typical images."
+    from clustering_nb.browsing import drop_other_sheets
     from clustering_nb.core import plain, printable, progress, write_text
     from clustering_nb.metrics import score_words
     from clustering_nb.report import write_report
@@ -231,10 +232,15 @@ def save_run(
         e,recipe = result.experiment,result.facts['recipe']
         code = f"from clustering_nb.study import Experiment, run\nresult = run(Experiment({printable(e.data)!r}, {recipe!r}, n={e.n}, seed={e.seed}, split={e.split!r}, size={e.size}))\nresult.scores"
         facts = {'data': printable(e.data), 'recipe': recipe, 'seed': e.seed, 'what it learned from': result.facts['tag'], 'fingerprint of the data': result.facts['fingerprint'], **result.facts['versions']}
-        write_report(aside/'report.html', images, result.labels, xy, strength=result.strength, vectors=result.vectors, scores=plain(result.scores), score_words=score_words, title=f'{images.name}: clusters', recipe=recipe,
-                     seed=e.seed, command=command, code=code, titles=names or {c: f'{w}?' for c,w in suggest_names(images.names, result.labels).items()}, seconds=sum(result.seconds.values()), peak_memory_mb=result.peak_memory/2**20, facts=facts, map_note=note)
+        files = Path(folder)/'report_files' # Pictures of very many photos
+        guess = lambda labels: {c: f'{w}?' for c,w in suggest_names(images.names, labels).items()}
+        write_report(aside/'report.html', images, result.labels, xy, strength=result.strength, vectors=result.vectors, base=result.base, levels=result.levels, level_titles={name: guess(l) for name,l in result.levels.items()},
+                     stability={name: l['stability'] for name,l in result.facts.get('levels', {}).items()}, copies=copies, known_files=files, scores=plain(result.scores), score_words=score_words, title=f'{images.name}: clusters', recipe=recipe,
+                     seed=e.seed, command=command, code=code, titles=guess(result.labels)|names, seconds=sum(result.seconds.values()), peak_memory_mb=result.peak_memory/2**20, facts=facts, map_note=note)
         bar.update()
+        pictures = next((f.name for f in (aside/files.name).iterdir()), '') if (aside/files.name).is_dir() else ''
         _heed()
+    drop_other_sheets(files, pictures)
     return Path(folder)/'report.html'
 
 def _names(folder, images, result):

@@ -7,8 +7,9 @@ __all__ = ['palette', 'symbols', 'count', 'share', 'typical_order', 'Run', 'numb
            'to_bytes', 'shrink', 'encode_picture', 'data_uri', 'Thumbnails', 'in_base64', 'tile', 'even_sample',
            'thumbnail_plan', 'thumbnail_atlases', 'pictures', 'examples', 'label_of', 'class_bars', 'how_much',
            'cluster_cards', 'class_table', 'class_table_view', 'score_text', 'why_undefined', 'score_tables',
-           'headline', 'for_script', 'packed', 'lines', 'plotly_source', 'asset', 'page_facts', 'page_arrays',
-           'thumbnail_note', 'left_out', 'key_figures', 'render', 'fact_rows', 'write_report']
+           'headline', 'for_script', 'packed', 'lines', 'plotly_source', 'asset', 'LevelView', 'level_views',
+           'searchable', 'page_facts', 'page_arrays', 'thumbnail_note', 'left_out', 'key_figures', 'render',
+           'photos_near', 'fact_rows', 'write_report']
 
 # %% ../nbs/80_report.ipynb #7ca46692
 import base64
@@ -16,7 +17,7 @@ import io
 import json
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -27,6 +28,7 @@ from markupsafe import Markup
 from PIL import Image, features
 from scipy.optimize import linear_sum_assignment
 
+from .browsing import drop_other_sheets, group_tree, has_large, macro_level, make_sheets, merge_levels, nearest
 from .clustering import centroid_distances, membership
 from .core import plain, printable, write_text
 from .data import Images, LazyPixels, parallel
@@ -132,11 +134,9 @@ def make_run(
     xy = _check('xy', xy, (n, 2), 'a point per image', "Was one of them subsampled? The map has two columns.").astype(np.float32)
     if vectors is not None: vectors = _check('vectors', vectors, (n, -1), 'a vector per image', "Was one of them subsampled?")
     own,other = centroid_distances(xy if vectors is None else vectors, labels)
-    origin = 'given by the clusterer'
-    if strength is None:
-        strength = membership(own, other)
-        origin = f"from the distances to the own and the nearest other centroid {'on the map' if vectors is None else 'in the space that was clustered'}"
-    strength = _check('strength', strength, (n,), 'one strength per image', "Was one of them subsampled?", 0, 1).astype(np.float32)
+    usual,origin = membership(own, other),'by the probability or strength that the clusterer itself gives'
+    strength = _check('strength', usual if strength is None else strength, (n,), 'one strength per image', "Was one of them subsampled?", 0, 1).astype(np.float32)
+    if np.allclose(strength, usual, atol=1e-3): origin = f"by the distances to the own and the nearest other centroid {'on the map' if vectors is None else 'in the space that was clustered'}"
     return Run(images, labels, names, xy, strength, typical_order(labels, strength, own), origin)
 
 # %% ../nbs/80_report.ipynb #9217e196
@@ -502,38 +502,79 @@ def asset(
     "A file that comes with this package."
     return (files('clustering_nb')/'assets'/name).read_text(encoding='utf-8')
 
-# %% ../nbs/80_report.ipynb #4800c66c
+# %% ../nbs/80_report.ipynb #c12f517f
+@dataclass(frozen=True)
+class LevelView:
+    "One level, as the page shows it."
+    name: str
+    run: Run
+    titles: dict = field(default_factory=dict) # Cluster → what it is called
+    stability: float | None = None # Agreement between draws
+
+def level_views(
+    run, # The run
+    levels=None, # Name → labels, (n,)
+    vectors=None, # The space that was clustered, (n, d); with it, twelve or more clusters are put into groups where no levels are given
+    titles=None, # Cluster → what it is called, at the level that is shown first
+    level_titles=None, # Name of a level → its titles
+    stability=None, # Name of a level → how surely it comes again
+): # `LevelView`s, the coarsest first, and which of them is the run
+    "Levels with their own strengths and orders."
+    if not levels and vectors is not None and len(run.names)>=12 and not run.images.is_vectors: levels = {'groups': macro_level(vectors, run.labels)}
+    pairs,first = merge_levels({name: number_clusters(l, len(run))[0] for name,l in (levels or {}).items()}, run.labels)
+    views = []
+    for i,(name,l) in enumerate(pairs):
+        known = name.split(', ')[0]
+        r = run if i==first else make_run(run.images, l, run.xy, None, vectors)
+        views.append(LevelView(name, r, (titles if i==first else (level_titles or {}).get(known)) or {}, (stability or {}).get(known)))
+    return views,first
+
+# %% ../nbs/80_report.ipynb #d965eb71
+def searchable(
+    run, # The run
+)->bool: # Do the images have names worth a search?
+    "Names that are only running numbers are none."
+    return any(str(s)!=str(i) for i,s in enumerate(run.images.names))
+
 def page_facts(
     run, # The run
-    thumbs, # `Thumbnails`, or None for vectors
+    thumbs, # `Thumbnails` or `Sheets`, or None for vectors
     view, # From `class_table_view`, or None
+    views=None, # From `level_views`; by default the run alone
+    first=0, # Which of them the run is
+    near=None, # As from `nearest`
 )->dict: # For JSON
     "What the page's script needs to know besides arrays."
-    names,classes = run.images.names,run.images.labels is not None
-    running = all(str(s)==str(i) for i,s in enumerate(names))
-    return {'n': len(run), 'thing': run.thing, 'clusters': run.names, 'classes': list(run.images.class_names) if classes else None, 'names': None if running else names.tolist(),
-            'palette': palette, 'symbols': symbols, 'pictures': thumbs is not None,
-            'table': None if view is None or view['small'] else {'rows': view['rows'], 'columns': view['columns']},
-            'tile': None if thumbs is None else {'kind': thumbs.kind, 'width': thumbs.width, 'height': thumbs.height, 'columns': thumbs.columns,
-                                                 'perFile': thumbs.per_file, 'all': bool(thumbs.chosen.all())}}
+    views,sheets = views or [LevelView('clusters', run)],getattr(thumbs, 'facts', None)
+    tile,large = sheets() if sheets else (thumbs and {'kind': thumbs.kind, 'width': thumbs.width, 'height': thumbs.height, 'columns': thumbs.columns, 'perFile': thumbs.per_file, 'all': bool(thumbs.chosen.all())}, None)
+    levels = [{'name': v.name, 'clusters': v.run.names, 'titles': [printable(v.titles.get(int(c), '')) for c in v.run.names]} for v in views]
+    return {'n': len(run), 'thing': run.thing, 'classes': list(run.images.class_names) if run.images.labels is not None else None, 'names': [printable(n) for n in run.images.names] if searchable(run) else None,
+            'palette': palette, 'symbols': symbols, 'pictures': thumbs is not None, 'tile': tile, 'large': large, 'levels': levels, 'level': first, 'near': 0 if near is None else near.shape[1],
+            'tree': group_tree([v.run.labels for v in views]) if len(views)>1 else [],
+            'table': None if view is None or view['small'] else {'rows': view['rows'], 'columns': view['columns']}}
 
 def page_arrays(
     run, # The run
-    thumbs, # `Thumbnails`, or None
+    thumbs, # `Thumbnails` or `Sheets`, or None
+    views=(), # From `level_views`
+    near=None, # As from `nearest`
 )->dict: # Base64 by name
-    "Everything per image."
-    arrays = {'xy': packed(run.xy, 'f4'), 'labels': packed(run.labels, 'i4'), 'strength': packed(run.strength, 'f4'), 'order': packed(run.order, 'i4')}
+    "Everything per image; of other levels with the number of the level behind the name."
+    arrays = {'xy': packed(run.xy, 'f4')}
+    for j,r in [('', run), *((f'-{j}', v.run) for j,v in enumerate(views) if v.run is not run)]: arrays |= {f'labels{j}': packed(r.labels, 'i4'), f'strength{j}': packed(r.strength, 'f4'), f'order{j}': packed(r.order, 'i4')}
     if run.images.labels is not None: arrays['classes'] = packed(run.images.labels, 'i4')
-    if thumbs is not None and not thumbs.chosen.all(): arrays['chosen'] = packed(thumbs.chosen, 'u1')
+    if near is not None: arrays['near'] = packed(near, 'i4')
+    if isinstance(thumbs, Thumbnails) and not thumbs.chosen.all(): arrays['chosen'] = packed(thumbs.chosen, 'u1')
     return arrays
 
 # %% ../nbs/80_report.ipynb #aeae86d0
 def thumbnail_note(
     run, # The run
-    thumbs, # `Thumbnails`, or None
+    thumbs, # `Thumbnails` or `Sheets`, or None
 )->str: # A sentence
     "How many points have a picture, and why not all."
     if thumbs is None: return 'These are vectors: there are no pictures to show.'
+    if not isinstance(thumbs, Thumbnails): return f"Every point has a thumbnail{', and a larger picture when it is clicked' if thumbs.sides[1] else ''}{', in the folder '+thumbs.folder.split('/')[0]+' next to this file' if thumbs.folder else ''}."
     m,n,size = int(thumbs.chosen.sum()),len(run),f'{thumbs.width}\u202f×\u202f{thumbs.height} pixels'
     if m==n: return f"Every point has a thumbnail of {size}."
     if not m: return 'No point has a thumbnail: the size allowed for this file leaves no room.'
@@ -542,10 +583,16 @@ def thumbnail_note(
 def left_out(
     images, # `Images`
     most=200, # Names to list
+    copies=None, # Names of images that were left out → the one that shows the same
+    shown=40, # Groups of equal images to show
 )->dict: # For the template
     "What was skipped and why, what was not looked at, and which images are there more than once."
-    same = images.duplicates()
-    return {'skipped': [(printable(n), str(r)) for n,r in images.skipped[:most]], 'n_skipped': len(images.skipped),
+    same,there,stay = images.duplicates(),{printable(n): i for i,n in enumerate(images.names)},{}
+    for left,kept in (copies or {}).items(): stay.setdefault(printable(kept), []).append(printable(left))
+    groups = [(there.get(kept), [kept, *left], True) for kept,left in stay.items()]+[(int(g[0]), [printable(images.names[i]) for i in g], False) for g in same if not images.is_vectors]
+    uris = pictures(images, [i for i,*_ in groups[:shown] if i is not None])
+    doubles = [{'src': uris.get(i), 'names': names[:8]+([f'and {count(len(names)-8)} more'] if len(names)>8 else []), 'left': left} for i,names,left in groups[:shown]]
+    return {'skipped': [(printable(n), str(r)) for n,r in images.skipped[:most]], 'n_skipped': len(images.skipped), 'doubles': doubles, 'more_doubles': max(len(groups)-shown, 0), 'n_copies': len(copies or {}),
             'ignored': [(k, count(v)) for k,v in sorted(images.ignored.items())], 'n_same': int(sum(map(len, same))), 'n_groups': len(same)}
 
 # %% ../nbs/80_report.ipynb #0d4ef7d4
@@ -568,21 +615,36 @@ def render(
     seed=0, # Of samples
     scores=None, # Value by name
     score_words=None, # Meaning by name
-    titles=None, # What clusters are called, by the number that they came with
+    views=None, # From `level_views`; by default the run alone
+    first=0, # Which of them the run is
+    near=None, # As from `nearest`
+    sheets=None, # `Sheets` of photos
+    copies=None, # As in `left_out`
     **about, # Texts: `title`, `recipe`, `command`, `code`, `map_note`; and `facts`, a list of pairs
 )->str: # HTML
     "The page as text."
-    thumbs = None if run.images.is_vectors else thumbnail_atlases(run, thumbnail_bytes, seed)
-    view,(plotly,needs_eval) = class_table_view(run),plotly_source()
-    atlases = [Markup(base64.b64encode(f).decode()) for f in (thumbs.files if thumbs else ())]
-    cards = cluster_cards(run, seed, titles)
+    thumbs = None if run.images.is_vectors else sheets or thumbnail_atlases(run, thumbnail_bytes, seed)
+    view,(plotly,needs_eval),views = class_table_view(run),plotly_source(),views or [LevelView('clusters', run)]
+    inside = lambda found: [Markup(base64.b64encode(f).decode()) for f in found if isinstance(f, bytes)]
+    shown = [{'name': v.name, 'k': len(v.run.names), 'stability': None if v.stability is None else f'{v.stability:.2f}', 'cards': (cards := cluster_cards(v.run, seed, v.titles)), 'folded': len(cards)>12} for v in views]
     env = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return env.from_string(asset('report.html.j2')).render(
-        run=run, cards=cards, folded=len(cards)>12, table=view, tables=score_tables(scores, score_words, run), left=left_out(run.images),
+        run=run, views=shown, first=first, tree=len(views)>1, near=near is not None, sheets=sheets, searchable=searchable(run), table=view, tables=score_tables(scores, score_words, run), left=left_out(run.images, copies=copies),
         headline=headline(run, scores), figures=key_figures(run, scores), thumbnail_note=thumbnail_note(run, thumbs), has_pictures=thumbs is not None,
-        pixelated=not run.images.is_vectors and max(run.images.shape[1:3])<=32, facts=for_script(page_facts(run, thumbs, view)),
-        arrays=page_arrays(run, thumbs), atlases=atlases, css=Markup(asset('report.css')), js=Markup(asset('report.js')),
+        pixelated=not run.images.is_vectors and max(run.images.shape[1:3])<=32, facts=for_script(page_facts(run, thumbs, view, views, first, near)),
+        arrays=page_arrays(run, thumbs, views, near), atlases=inside(sheets.thumbs if sheets else thumbs.files if thumbs else ()), larges=inside(sheets.larges if sheets else ()), css=Markup(asset('report.css')), js=Markup(asset('report.js')),
         plotly=plotly, needs_eval=needs_eval, count=count, about=about)
+
+def photos_near(
+    base, # Vectors to look for neighbours in, (n, d); None for none
+    vectors, # Those to take where `base` has too many numbers, (n, d)
+    seed=0, # Of the approximate search
+    most=12, # Neighbours of each
+)->np.ndarray: # As from `nearest`; None where there is nothing to look in, or no room for it
+    "Neighbours of each image, at a cost that a page is worth."
+    x = next((x for x in (base, vectors) if x is not None and len(x)**2*x.shape[1]<=1e11), None)
+    k = 0 if x is None else min(most, 400_000//len(x), len(x)-1)
+    return nearest(x, k, seed) if k>0 else None
 
 # %% ../nbs/80_report.ipynb #633e4387
 def fact_rows(
@@ -613,11 +675,24 @@ def write_report(
     facts=None, # Anything else worth knowing: versions, fingerprint, parameters
     map_note='', # How the map was made
     titles=None, # What clusters are called, by the number that they came with
+    levels=None, # Other levels of clusters that one can switch to: labels, (n,), by name
+    level_titles=None, # What their clusters are called, likewise by name
+    stability=None, # How surely each level comes again, by name
+    base=None, # Vectors before reduction, (n, d), to look for the most alike in; by default `vectors`
+    copies=None, # Names of images that were left out → the one that shows the same
     thumbnail_bytes=14<<20, # What thumbnails may take in the page
+    picture_bytes=12<<20, # What photos in two sizes may take in the page; more of them go into a folder
+    side_files=True, # May that folder be written, `report_files` next to `report.html`? Else there are thumbnails only
+    known_files=None, # Such a folder of an earlier report, where this one will be moved to
 )->Path: # `path`
-    "Write the report of one clustering: a single HTML file that needs nothing else, whole or not at all."
-    run = make_run(images, labels, xy, strength, vectors)
+    "Write the report of one clustering, whole or not at all: a single HTML file that needs nothing else, or, for very many photos, one with a folder of pictures next to it."
+    run,path = make_run(images, labels, xy, strength, vectors),Path(path)
+    views,first = level_views(run, levels, vectors, titles, level_titles, stability)
+    folder = path.with_name(f'{path.stem}_files') if side_files else None
+    sheets = make_sheets(images, run.order, folder, known_files, picture_bytes) if has_large(images) else None
     known = {'data': images.name+(f' ({images.part})' if images.part else ''), 'images': count(len(images)), 'recipe': recipe, 'seed': seed, 'how firmly an image belongs': run.strength_from,
              'seconds': None if seconds is None else f'{seconds:.1f}', 'peak memory': None if peak_memory_mb is None else f'{peak_memory_mb:.0f} MB'}
-    return write_text(path, render(run, thumbnail_bytes, seed, scores, score_words, titles, title=lines(title or images.name), recipe=lines(recipe), command=lines(command), code=lines(code),
+    write_text(path, render(run, thumbnail_bytes, seed, scores, score_words, views, first, None if images.is_vectors else photos_near(base, vectors, seed), sheets, copies, title=lines(title or images.name), recipe=lines(recipe), command=lines(command), code=lines(code),
         map_note=lines(map_note), facts=fact_rows({k: v for k,v in known.items() if v not in (None, '')}|(facts or {}))))
+    if folder: drop_other_sheets(folder, sheets.folder if sheets else '')
+    return path

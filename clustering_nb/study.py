@@ -287,7 +287,14 @@ def _cluster(data, stages, step, vectors, seed, cache):
     if key: cache.put(key, {'labels': labels, 'strength': strength, **{f'level_{name}': l for name,l in levels.items()}}, {'seconds': seconds, 'levels': firm})
     return labels,strength,seconds,False,levels,firm
 
-# %% ../nbs/60_study.ipynb #4cae232b
+# %% ../nbs/60_study.ipynb #b0c26163
+def _merge(new, old):
+    "Move what is in a folder into another one; what is there already is taken to be the same."
+    if os.path.lexists(old) and (old.is_symlink() or not old.is_dir()): raise ValueError(f"{printable(old)} is a file or a link, and a folder of pictures is to be there. Move it away, or choose another folder for the results.")
+    old.mkdir(exist_ok=True)
+    for f in new.iterdir():
+        if not (old/f.name).exists(): os.replace(f, old/f.name)
+
 @contextmanager
 def staged(
     folder, # Where the files shall be in the end; made if need be
@@ -302,7 +309,9 @@ def staged(
     aside.mkdir()
     try:
         yield aside
-        for f in sorted(aside.iterdir()): os.replace(f, folder/f.name)
+        for f in sorted(aside.iterdir(), key=lambda f: (not f.is_dir(), f.name)): # Folders first, since files may speak of them
+            if f.is_dir(): _merge(f, folder/f.name)
+            else: os.replace(f, folder/f.name)
     finally: shutil.rmtree(aside, ignore_errors=True)
 
 # %% ../nbs/60_study.ipynb #3fe29fb5

@@ -1,14 +1,17 @@
 "The HTML report in a real browser: what it draws, how it reacts, and that it loads and runs nothing but itself."
 import io
 import re
+import shutil
 import time
 
 import numpy as np
 import pytest
 from PIL import Image
 from sklearn.cluster import KMeans
+from sklearn.datasets import load_sample_image
 from sklearn.decomposition import PCA
 
+from clustering_nb.browsing import nearest
 from clustering_nb.data import Images, load
 from clustering_nb.report import write_report
 
@@ -36,6 +39,24 @@ def pages(tmp_path_factory):
         ('many', (Images(digits.data, np.arange(len(y))%40), np.arange(len(y))%233*3, xy), {}),
         ('vectors', (iris, iris.labels, iris.data[:, :2]), {'vectors': iris.data})]}
 
+@pytest.fixture(scope='module')
+def album(tmp_path_factory):
+    "Pieces of two photos as files, three nested levels, and reports of them: pictures inside, pictures in a folder, and that folder lost."
+    folder = tmp_path_factory.mktemp('album')
+    (folder/'photos').mkdir()
+    for name in ('china', 'flower'):
+        whole = load_sample_image(f'{name}.jpg')
+        for i,(top,left) in enumerate((t, l) for t in range(0, 400, 60) for l in range(0, 480, 40)): Image.fromarray(whole[top:top+150, left:left+160]).save(folder/'photos'/f'{name} é{i:03d}.jpg')
+    images = load(folder/'photos').without_labels()
+    x = PCA(10, random_state=0).fit_transform(images.pixels().reshape(len(images), -1).astype(np.float32))
+    fine = KMeans(14, n_init=1, random_state=0).fit_predict(x)
+    fine[:5] = -1
+    coarse = np.where(fine<0, -1, fine//5)
+    def report(name, **kw): return write_report(folder/f'{name}.html', images, fine, x[:, :2], vectors=x, base=x, levels={'coarse': coarse, 'medium': fine, 'fine': fine}, stability={'coarse': .91}, titles={3: 'petals'}, copies={'a copy.jpg': str(images.names[0])}, **kw)
+    pages = {'inside': report('inside'), 'beside': report('beside', picture_bytes=0), 'lost': report('lost', picture_bytes=0)}
+    shutil.rmtree(folder/'lost_files')
+    return images,fine,coarse,x,pages
+
 @pytest.fixture
 def visit(browser, pages):
     "Open a report; afterwards, nothing may have gone wrong in it. Two remarks of Chromium on plotly's own canvases don't count."
@@ -46,7 +67,8 @@ def visit(browser, pages):
         page = contexts[-1].new_page()
         page.on('console', lambda m: m.type in ('error', 'warning') and not any(w in m.text for w in ('GL Driver Message', 'willReadFrequently')) and faults.append(f'{m.type}: {m.text}'))
         page.on('pageerror', lambda e: faults.append(f'exception: {e}'))
-        page.on('request', lambda r: r.url.split('#')[0]!=path.as_uri() and not r.url.startswith(('data:', 'blob:')) and faults.append(f'request: {r.url}'))
+        beside = path.with_name(f'{path.stem}_files').as_uri()+'/'
+        page.on('request', lambda r: r.url.split('#')[0]!=path.as_uri() and not r.url.startswith(beside) and not r.url.startswith(('data:', 'blob:')) and faults.append(f'request: {r.url}'))
         page.goto(path.as_uri())
         page.wait_for_selector('html[data-ready=yes]', timeout=60_000)
         page.evaluate("document.getElementById('map-title').scrollIntoView({behavior: 'instant'})")
@@ -235,3 +257,105 @@ def test_large(visit, tmp_path):
     hover(page, 7)
     page.wait_for_function(f"({INK})(document.querySelector('#tip canvas')) > 20")
     assert time.time()-start<5
+
+# ---- Photos
+
+COLOURS = "c => new Set(Array.from({length: 64}, (_, i) => c.getContext('2d').getImageData((i * 37) % c.width, (i * 53) % c.height, 1, 1).data.join())).size"
+
+@pytest.mark.parametrize('kind', ['inside', 'beside'])
+def test_photos_have_a_larger_picture_and_neighbours(visit, album, kind):
+    images,fine,_,x,pages = album
+    assert (pages[kind].with_name('beside_files')).is_dir() and not pages['inside'].with_name('inside_files').exists()
+    page = visit(pages[kind])
+    hover(page)
+    page.wait_for_function("document.querySelector('#tip canvas').width===96")
+    page.focus('#map')
+    page.keyboard.press('Home')
+    page.wait_for_selector('#picture:not([hidden])')
+    assert page.evaluate("document.getElementById('picture').width")==160
+    if kind=='inside': assert page.eval_on_selector('#picture', COLOURS)>20 # A canvas with a picture from a file can't be read
+    i = int(page.eval_on_selector('#picture', "c => c.dataset.i"))
+    shown = page.eval_on_selector_all('#near .thumb', "all => all.map(t => Number(t.dataset.i))")
+    assert shown==nearest(x)[i].tolist()
+    page.click('#near .thumb >> nth=1')
+    page.wait_for_function(f"document.getElementById('picture').dataset.i==='{shown[1]}'")
+    assert images.names[shown[1]] in page.inner_text('#facts-of')
+
+def test_levels_are_one_click_away(visit, album):
+    _,fine,coarse,_,pages = album
+    page = visit(pages['inside'])
+    assert page.locator('[name=level]').count()==2 and page.locator('.levels label').all_inner_texts()[1].startswith('medium, fine')
+    assert page.locator('.cards:visible .card').count()==15 and page.locator('#legend button').count()==15
+    page.get_by_text('coarse').first.click()
+    page.wait_for_function("document.querySelectorAll('#legend button').length===4")
+    assert page.locator('.cards:visible .card').count()==4
+    assert page.evaluate("document.querySelector('.js-plotly-plot').data.map(t => t.x.length).sort()")==page.evaluate("a => a.sort()", [int((coarse==c).sum()) for c in range(-1, 3)])
+    page.focus('#map')
+    page.keyboard.press('Home')
+    page.wait_for_selector('#facts-of:not([hidden])')
+    assert f"of {(coarse==0).sum()}" in page.inner_text('#facts-of').replace('\u202f', '')
+    page.keyboard.press('Escape')
+    page.focus('[name=level]:checked')
+    page.keyboard.press('ArrowRight')
+    page.wait_for_function("document.querySelectorAll('#legend button').length===15")
+
+def test_groups_open_down_to_single_photos(visit, album):
+    images,fine,coarse,_,pages = album
+    page = visit(pages['inside'])
+    cells = page.locator('#tree .cell')
+    assert cells.count()==4 and sum(int(t) for t in page.locator('.cell-head i').all_inner_texts())==len(images)
+    first = int((coarse==np.bincount(coarse[coarse>=0]).argmax()).sum())
+    cells.first.focus()
+    page.keyboard.press('Enter')
+    page.wait_for_selector('#path [aria-current] >> text=coarse')
+    assert sum(int(t) for t in page.locator('.cell-head i').all_inner_texts())==first
+    cells.first.click()
+    page.wait_for_selector('#tree.gallery .thumb')
+    n = page.locator('#tree .thumb').count()
+    members = page.eval_on_selector_all('#tree .thumb', "all => all.map(t => Number(t.dataset.i))")
+    assert n==(fine==fine[members[0]]).sum()
+    page.focus('#tree .thumb >> nth=0')
+    page.keyboard.press('Escape')
+    page.wait_for_selector('#tree:not(.gallery) .cell')
+    page.click('.all:visible >> nth=0')
+    page.wait_for_selector('#tree.gallery .thumb')
+    page.click('#tree .thumb >> nth=2')
+    page.wait_for_selector('#picture:not([hidden])')
+
+def test_search_by_name(visit, album):
+    page = visit(album[-1]['inside'])
+    page.fill('#search', 'E01 flow') # Without its accent, in another order
+    page.wait_for_selector('#found .thumb')
+    assert page.locator('#found .thumb').count()==10 and '10 found' in page.inner_text('#found-text')
+    page.keyboard.press('Enter')
+    page.wait_for_selector('#facts-of:not([hidden])')
+    assert 'flower é01' in page.inner_text('#facts-of') and not page.is_visible('#found')
+    page.fill('#search', 'zebra')
+    assert '0 found' in page.inner_text('#found-text')
+    page.keyboard.press('Escape')
+    assert not page.is_visible('#found')
+
+@pytest.mark.parametrize('width', [320, 768])
+def test_photos_on_narrow_screens(visit, album, width):
+    page = visit(album[-1]['inside'], width, color_scheme='dark')
+    assert page.evaluate('document.documentElement.scrollWidth')<=width
+    page.click('#tree .cell >> nth=0')
+    page.focus('#map')
+    page.keyboard.press('Home')
+    page.wait_for_selector('#picture:not([hidden])')
+    assert page.evaluate('document.documentElement.scrollWidth')<=width and page.evaluate("document.getElementById('picture').getBoundingClientRect().width")>=140
+
+def test_copies_are_listed_and_titles_shown(visit, album):
+    page = visit(album[-1]['inside'])
+    assert 'a copy.jpg' in page.inner_text('.doubles') and '1 image that shows what another one does was left out' in page.inner_text('main')
+    assert page.get_by_role('heading', name=re.compile('Cluster 3: petals')).count()==1
+
+def test_a_page_without_its_folder_says_so(browser, album):
+    page = browser.new_page()
+    page.goto(album[-1]['lost'].as_uri())
+    page.wait_for_selector('html[data-ready=yes]', timeout=60_000)
+    page.focus('#map')
+    page.keyboard.press('Home')
+    page.wait_for_selector('#missing:not([hidden])')
+    assert 'lost_files' in page.inner_text('#missing')
+    page.close()

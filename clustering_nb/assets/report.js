@@ -14,10 +14,18 @@ function array(name, Type) {
   const element = $('array-' + name);
   return element && new Type(bytes(element.textContent).buffer);
 }
-const xy = array('xy', Float32Array), labels = array('labels', Int32Array), strength = array('strength', Float32Array);
-const order = array('order', Int32Array), classes = array('classes', Int32Array), chosen = array('chosen', Uint8Array);
+const xy = array('xy', Float32Array), classes = array('classes', Int32Array), chosen = array('chosen', Uint8Array), near = array('near', Int32Array);
 const nameOf = i => facts.names ? facts.names[i] : `${facts.thing} ${i}`;
-const clusterName = k => k < 0 ? 'no cluster' : 'cluster ' + facts.clusters[k];
+const clusterName = k => k < 0 ? 'no cluster' : 'cluster ' + clusters[k];
+
+// ---- Levels: the clusters may be shown in several sizes; one level is in force
+const levels = facts.levels.map((l, j) => ({...l, end: j === facts.level ? '' : '-' + j}));
+function unpack(j) {
+  const l = levels[j];
+  l.labels ??= array('labels' + l.end, Int32Array); l.strength ??= array('strength' + l.end, Float32Array); l.order ??= array('order' + l.end, Int32Array);
+  return l;
+}
+let {labels, strength, order, clusters} = unpack(facts.level);
 
 // ---- Groups: the clusters or the classes, each with its members, typical first
 function makeGroups(codes, names, title) {
@@ -32,35 +40,56 @@ function makeGroups(codes, names, title) {
     colour: k < 0 ? null : facts.palette[k % facts.palette.length], symbol: k < 0 ? 'circle' : facts.symbols[k % facts.symbols.length], title,
   }));
 }
-const groupings = {cluster: makeGroups(labels, facts.clusters, 'cluster')};
+const groupings = {cluster: makeGroups(labels, clusters, 'cluster')};
 function groups() {
   if (state.by === 'class' && !groupings.class) groupings.class = makeGroups(classes, facts.classes, 'class');
   return groupings[state.by];
 }
-const state = {by: 'cluster', only: null, at: -1, pinned: false};
+const state = {by: 'cluster', only: null, at: -1, pinned: false, level: facts.level};
 
-// ---- Thumbnails: tiles on pictures that are decoded when needed, the last few kept
-const tiles = document.getElementsByClassName('tiles'), kept = new Map(), slotOf = new Int32Array(facts.n).fill(-1);
+// ---- Pictures: tiles on sheets, which are decoded when needed, the last few kept. Sheets are in the page or in a folder next to it
+const slotOf = new Int32Array(facts.n).fill(-1);
 if (facts.pictures) { let slot = 0; for (const i of order) if (!chosen || chosen[i]) slotOf[i] = slot++; }
-function sheet(f) {
-  let found = kept.get(f);
-  kept.delete(f);
-  found ??= createImageBitmap(new Blob([bytes(tiles[f].textContent)], {type: facts.tile.kind}));
-  kept.set(f, found);
-  if (kept.size > 24) kept.delete(kept.keys().next().value);
+function store(about, elements) { return about && {...about, elements: document.getElementsByClassName(elements), kept: new Map(), most: Math.max(8, Math.round(3e7 / (about.perFile * about.width * about.height)))}; }
+const thumbs = store(facts.tile, 'tiles'), larges = store(facts.large, 'larges');
+function sheet(from, f) {
+  let found = from.kept.get(f);
+  from.kept.delete(f);
+  if (!found && from.folder) {
+    const picture = new Image();
+    picture.src = `${from.folder}/${from.prefix}${f}.jpg`;
+    found = picture.decode().then(() => picture, () => null);
+  }
+  found ??= createImageBitmap(new Blob([bytes(from.elements[f].textContent)], {type: from.kind}));
+  from.kept.set(f, found);
+  if (from.kept.size > from.most) from.kept.delete(from.kept.keys().next().value);
   return found;
 }
-async function draw(canvas, i) {
-  const slot = slotOf[i], t = facts.tile;
+async function draw(canvas, i, from = thumbs) {
+  const slot = slotOf[i];
   canvas.dataset.i = i;
   if (slot < 0) { canvas.hidden = true; return false; }
-  const picture = await sheet(Math.floor(slot / t.perFile)), j = slot % t.perFile;
+  const picture = await sheet(from, Math.floor(slot / from.perFile)), j = slot % from.perFile;
   if (canvas.dataset.i !== String(i)) return false; // The mouse has moved on
-  canvas.width = t.width; canvas.height = t.height;
-  canvas.classList.toggle('pixelated', Math.max(t.width, t.height) <= 32);
-  canvas.getContext('2d').drawImage(picture, -(j % t.columns) * t.width, -Math.floor(j / t.columns) * t.height);
+  if (!picture) { canvas.hidden = true; missing(); return false; }
+  canvas.width = from.width; canvas.height = from.height;
+  canvas.classList.toggle('pixelated', Math.max(from.width, from.height) <= 32);
+  canvas.getContext('2d').drawImage(picture, -(j % from.columns) * from.width, -Math.floor(j / from.columns) * from.height);
   canvas.hidden = false;
   return true;
+}
+function missing() { if ($('missing')) $('missing').hidden = false; } // Somebody moved the page and left its folder behind
+
+// A button with the thumbnail of an image, drawn when it comes into sight
+const coming = typeof IntersectionObserver === 'function' ? new IntersectionObserver(seen => { for (const s of seen) if (s.isIntersecting) { coming.unobserve(s.target); draw(s.target, Number(s.target.dataset.i)); } }, {rootMargin: '300px'}) : null;
+function thumbnail(i, tag = 'button') {
+  const button = document.createElement(tag), canvas = document.createElement('canvas');
+  button.className = 'thumb'; button.dataset.i = i; canvas.dataset.i = i;
+  if (tag === 'button') { button.type = 'button'; button.title = nameOf(i); button.setAttribute('aria-label', nameOf(i)); }
+  if (slotOf[i] < 0) { canvas.hidden = true; button.append(line('span', nameOf(i))); return button; }
+  button.append(canvas);
+  if (coming) coming.observe(canvas); else draw(canvas, i);
+  return button;
 }
 
 // ---- The map
@@ -139,7 +168,7 @@ const tipCanvas = document.createElement('canvas'), tipText = document.createEle
 tip.append(tipCanvas, tipText);
 function line(tag, text) { const e = document.createElement(tag); e.dir = 'auto'; e.textContent = text; return e; }
 function words(i) {
-  const found = [['Name', nameOf(i)], ['Cluster', labels[i] < 0 ? 'none' : facts.clusters[labels[i]]]];
+  const found = [['Name', nameOf(i)], ['Cluster', labels[i] < 0 ? 'none' : clusters[labels[i]] + (levels[state.level].titles[labels[i]] ? ', ' + levels[state.level].titles[labels[i]] : '')]];
   if (classes) found.push(['Class', facts.classes[classes[i]]]);
   if (labels[i] >= 0) found.push(['Strength', strength[i].toFixed(2)]);
   return found;
@@ -164,7 +193,9 @@ async function show(i, {say = false, follow = false} = {}) {
   const members = cluster(labels[i]).members, place = members.indexOf(i);
   $('facts-of').replaceChildren(...words(i).flatMap(([k, v]) => [line('dt', k), line('dd', v)]), line('dt', 'Place'), line('dd', `${thin(place + 1)} of ${thin(members.length)}`));
   for (const id of ['facts-of', 'buttons']) $(id).hidden = false;
-  const drawn = facts.pictures && await draw($('picture'), i);
+  if ($('near')) $('near-box').hidden = false, $('near').replaceChildren(...neighbours(i).map(j => thumbnail(j)));
+  redrawRing();
+  const drawn = facts.pictures && await draw($('picture'), i, larges || thumbs);
   if (state.at !== i) return;
   $('picture').hidden = !drawn;
   $('picture').setAttribute('aria-label', nameOf(i));
@@ -172,8 +203,8 @@ async function show(i, {say = false, follow = false} = {}) {
   $('no-picture').textContent = facts.pictures ? 'No thumbnail for this one.' : 'No picture: these are vectors.';
   if (say) $('live').textContent = `${nameOf(i)}, ${place + 1} of ${members.length} in ${clusterName(labels[i])}` + (classes ? `, class ${facts.classes[classes[i]]}` : '') + (labels[i] >= 0 ? `, strength ${strength[i].toFixed(2)}` : '');
   if (follow) keepInView(i);
-  redrawRing();
 }
+function neighbours(i) { return near ? [...near.subarray(i * facts.near, (i + 1) * facts.near)] : []; }
 function keepInView(i) {
   const inside = (a, v) => { const [low, high] = a.range; return v >= Math.min(low, high) && v <= Math.max(low, high); };
   const {xaxis, yaxis} = map.layout;
@@ -181,7 +212,7 @@ function keepInView(i) {
 }
 function clear() {
   state.at = -1; state.pinned = false;
-  for (const id of ['facts-of', 'buttons', 'picture']) $(id).hidden = true;
+  for (const id of ['facts-of', 'buttons', 'picture', 'near-box']) if ($(id)) $(id).hidden = true;
   $('no-picture').hidden = false;
   $('no-picture').textContent = 'Point at the map to see an image; click to keep it here.';
   $('live').textContent = '';
@@ -229,6 +260,16 @@ function press() {
   $('only').value = state.only ?? '';
 }
 function highlight(k) { state.only = k; press(); return redraw(); }
+function setLevel(j) {
+  state.level = j; state.only = null; state.at = -1;
+  ({labels, strength, order, clusters} = unpack(j));
+  groupings.cluster = levels[j].groups ??= makeGroups(labels, clusters, 'cluster');
+  delete groupings.class; // Typical first, at this level
+  for (const e of document.querySelectorAll('.cards')) e.hidden = Number(e.dataset.level) !== j;
+  for (const e of document.querySelectorAll('[name=level]')) e.checked = Number(e.value) === j;
+  clear(); legend();
+  return redraw().then(relabel);
+}
 function colourBy(by) { state.by = by; state.only = null; $('by').value = by; legend(); return redraw(); }
 
 // ---- The table of many classes and clusters, as a picture
@@ -252,13 +293,13 @@ function heat() {
     const box = canvas.getBoundingClientRect(), c = Math.floor((e.clientX - box.left) / width), r = Math.floor((e.clientY - box.top) / height);
     if (!(r >= 0 && r < rows.length && c >= 0 && c < columns.length)) return;
     const n = numbers.cells[r * columns.length + c];
-    $('heat-text').textContent = `Class ${facts.classes[rows[r]]}, ${clusterName(columns[c])}: ${thin(n)} of the ${thin(numbers.totals[r])} of the class.`;
+    $('heat-text').textContent = `Class ${facts.classes[rows[r]]}, ${columns[c] < 0 ? 'no cluster' : 'cluster ' + levels[facts.level].clusters[columns[c]]}: ${thin(n)} of the ${thin(numbers.totals[r])} of the class.`;
   };
 }
 function counts(rows, columns) {
   const row = new Map(rows.map((c, j) => [c, j])), column = new Map(columns.map((k, j) => [k, j]));
   const cells = new Uint32Array(rows.length * columns.length), totals = new Uint32Array(rows.length);
-  for (let i = 0; i < facts.n; i++) { const r = row.get(classes[i]); cells[r * columns.length + column.get(labels[i])]++; totals[r]++; }
+  for (let i = 0; i < facts.n; i++) { const r = row.get(classes[i]); cells[r * columns.length + column.get(levels[facts.level].labels[i])]++; totals[r]++; }
   return {cells, totals};
 }
 
@@ -290,6 +331,13 @@ function listen() {
     e.preventDefault(); hideTip(); keys[e.key]();
   });
   addEventListener('scroll', hideTip, {passive: true});
+  for (const e of document.querySelectorAll('[name=level]')) e.addEventListener('change', () => setLevel(Number(e.value)));
+  $('search')?.addEventListener('input', e => search(e.target.value));
+  $('search')?.addEventListener('focus', e => search(e.target.value));
+  $('search')?.addEventListener('keydown', e => { if (e.key === 'Enter') $('found-list').firstElementChild?.click(); });
+  $('bar')?.addEventListener('keydown', e => { if (e.key === 'Escape' && $('found')) { $('found').hidden = true; $('search').focus(); } });
+  document.addEventListener('pointerdown', e => { if ($('found') && !e.target.closest('#bar')) $('found').hidden = true; });
+  $('tree')?.addEventListener('keydown', e => { if (e.key === 'Escape' && browse.at >= 0) browse(facts.tree[browse.at].parent, true); });
   $('by')?.addEventListener('change', e => colourBy(e.target.value));
   $('only').addEventListener('change', e => highlight(e.target.value === '' ? null : Number(e.target.value)));
   $('before').addEventListener('click', () => step(-1));
@@ -297,6 +345,8 @@ function listen() {
   $('close').addEventListener('click', () => { clear(); map.focus({preventScroll: true}); });
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { redraw(); heat(); });
   addEventListener('resize', heat);
+  let width = $('tree')?.clientWidth;
+  addEventListener('resize', () => { if ($('tree') && $('tree').clientWidth !== width) { width = $('tree').clientWidth; browse(browse.at); } });
   let opened = [];
   const printing = on => {
     if (on) opened = [...document.querySelectorAll('details:not([open])')];
@@ -307,10 +357,130 @@ function listen() {
   addEventListener('beforeprint', () => printing(true));
   addEventListener('afterprint', () => printing(false));
 }
+// ---- Search by name
+const plainText = text => text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase();
+function search(text) {
+  const box = $('found'), wanted = plainText(text).split(/\s+/).filter(Boolean);
+  if (!wanted.length) { box.hidden = true; $('found-text').textContent = ''; return; }
+  search.names ??= facts.names.map(plainText);
+  const hits = [];
+  let n = 0;
+  search.names.forEach((name, i) => { if (wanted.every(w => name.includes(w)) && ++n && hits.length < 30) hits.push(i); });
+  $('found-text').textContent = `${thin(n)} found${n > hits.length ? `, the first ${hits.length} are shown` : ''}`;
+  $('found-list').replaceChildren(...hits.map(i => {
+    const b = thumbnail(i);
+    if (slotOf[i] >= 0) b.append(line('span', nameOf(i)));
+    return b;
+  }));
+  box.hidden = false;
+}
+
+// ---- Groups of groups: boxes as large as the groups, which one opens
+const PAGE = 120; // Photos that a gallery shows at once
+function membersOf(node) {
+  const l = unpack(node.level);
+  node.members ??= [...l.order].filter(i => node.k >= 0 ? l.labels[i] === node.k : l.labels[i] < 0 && (node.parent < 0 || levels[node.level - 1].labels[i] === facts.tree[node.parent].k));
+  return node.members;
+}
+function children(id) {
+  let found = facts.tree.map((t, j) => j).filter(j => facts.tree[j].parent === id && facts.tree[j].level === (id < 0 ? 0 : facts.tree[id].level + 1));
+  if (found.length === 1 && facts.tree[found[0]].n === (id < 0 ? facts.n : facts.tree[id].n) && facts.tree[found[0]].k >= 0) found = children(found[0]); // Nothing to choose from
+  return found.sort((a, b) => (facts.tree[a].k < 0) - (facts.tree[b].k < 0) || facts.tree[b].n - facts.tree[a].n);
+}
+function titleOf(id) {
+  if (id < 0) return 'All';
+  const {level, k, parent} = facts.tree[id], {titles, clusters: names, name} = levels[level];
+  if (k < 0) return parent < 0 ? 'In no cluster' : 'Left over';
+  return titles[k] || `${({groups: 'group', clusters: 'cluster'})[name] || name.split(',')[0]} ${names[k]}`;
+}
+function squarify(sizes, w, h) { // Boxes [x, y, width, height] of the given areas, as square as they come (Bruls, Huizing and van Wijk 2000)
+  const total = sizes.reduce((a, b) => a + b, 0), areas = sizes.map(s => s / total * w * h), boxes = [];
+  let x = 0, y = 0, rest = [w, h], row = [];
+  const worst = (r, side) => { const s = r.reduce((a, b) => a + b, 0); return Math.max(side * side * Math.max(...r) / s ** 2, s ** 2 / (side * side * Math.min(...r))); };
+  const lay = () => {
+    const s = row.reduce((a, b) => a + b, 0), [rw, rh] = rest;
+    let at = 0;
+    for (const a of row) {
+      if (rw >= rh) { boxes.push([x, y + at, s / rh, a * rh / s]); at += a * rh / s; } else { boxes.push([x + at, y, a * rw / s, s / rw]); at += a * rw / s; }
+    }
+    if (rw >= rh) { x += s / rh; rest = [rw - s / rh, rh]; } else { y += s / rw; rest = [rw, rh - s / rw]; }
+    row = [];
+  };
+  for (const a of areas) {
+    const side = Math.min(...rest);
+    if (row.length && worst([...row, a], side) > worst(row, side)) lay();
+    row.push(a);
+  }
+  if (row.length) lay();
+  return boxes;
+}
+function montage(w, h) { // Columns and rows of pictures, 50 to 90 pixels wide, that fill a box best
+  let best = [0, 0, 0];
+  for (let c = Math.max(1, Math.ceil((w + 4) / 94)); c <= Math.floor((w + 4) / 54); c++) {
+    const pic = (w + 4) / c, rows = Math.floor((h + 4) / pic);
+    if (rows * pic > best[2] + 2) best = [c, rows, rows * pic];
+  }
+  return best;
+}
+function browse(id, focus = false) {
+  const box = $('tree'), path = [], narrow = box.clientWidth < 560, under = children(id);
+  browse.at = id;
+  for (let t = id; t >= 0; t = facts.tree[t].parent) path.unshift(t);
+  path.unshift(-1);
+  $('path').replaceChildren(...path.map(t => {
+    const item = document.createElement('li'), b = line('button', titleOf(t));
+    b.type = 'button';
+    if (t === id) b.setAttribute('aria-current', 'true');
+    b.addEventListener('click', () => browse(t, true));
+    item.append(b);
+    return item;
+  }));
+  const n = id < 0 ? facts.n : facts.tree[id].n;
+  $('tree-text').textContent = `${thin(n)} ${facts.thing}${n === 1 ? '' : 's'}` + (under.length ? ` in ${under.length} group${under.length === 1 ? '' : 's'}` : ', the most typical first');
+  box.replaceChildren();
+  box.classList.toggle('gallery', !under.length);
+  box.classList.toggle('narrow', narrow);
+  if (under.length) {
+    const height = box.clientHeight, boxes = narrow ? null : squarify(under.map(t => Math.max(facts.tree[t].n, n / 250)), box.clientWidth, height);
+    under.forEach((t, j) => {
+      const b = document.createElement('button'), [x, y, w, h] = boxes ? boxes[j] : [0, 0, box.clientWidth / 2 - 8, 150];
+      b.type = 'button'; b.className = 'cell'; b.title = `${titleOf(t)}: ${thin(facts.tree[t].n)}`;
+      if (boxes) Object.assign(b.style, {left: x + 'px', top: y + 'px', width: Math.max(w - 4, 4) + 'px', height: Math.max(h - 4, 4) + 'px'});
+      const head = document.createElement('span');
+      head.className = 'cell-head'; head.append(line('b', titleOf(t)), line('i', thin(facts.tree[t].n)));
+      const shown = document.createElement('span'), [columns, rows] = montage(w - 14, h - 32);
+      shown.className = 'cell-pics'; shown.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
+      if (columns > 0 && rows > 0 && facts.pictures) shown.append(...membersOf(facts.tree[t]).filter(i => slotOf[i] >= 0).slice(0, Math.min(columns * rows, 48)).map(i => thumbnail(i, 'span')));
+      b.append(head, shown);
+      b.addEventListener('click', () => browse(t, true));
+      box.append(b);
+    });
+  } else more(box, membersOf(facts.tree[id]), 0);
+  if (focus) { box.scrollTop = 0; $('path').lastElementChild.firstElementChild.focus({preventScroll: true}); }
+}
+function more(box, members, from) {
+  box.append(...members.slice(from, from + PAGE).map(i => thumbnail(i)));
+  if (from + PAGE >= members.length) return;
+  const b = line('button', `Show ${Math.min(PAGE, members.length - from - PAGE)} more of ${thin(members.length)}`);
+  b.type = 'button'; b.className = 'more';
+  b.addEventListener('click', () => { const at = box.children.length - 1; b.remove(); more(box, members, from + PAGE); box.children[at].focus(); });
+  box.append(b);
+}
+function openCluster(k) { // All members of a cluster of the level in force
+  const id = facts.tree.findIndex(t => t.level === state.level && t.k === k);
+  if (id < 0) return;
+  $('browse').scrollIntoView();
+  browse(id, true);
+}
+
 function toMap(i) { $('map-title').scrollIntoView(); map.focus({preventScroll: true}); return show(i, {say: true, follow: true}); }
 document.addEventListener('click', async e => {
-  const button = e.target.closest('.show, .copy'), picture = e.target.closest('.pics img');
-  if (picture) await toMap(Number(picture.dataset.i));
+  const button = e.target.closest('.show, .copy, .all'), picture = e.target.closest('.pics img, button.thumb');
+  if (picture) {
+    if ($('found')) $('found').hidden = true;
+    if (picture.closest('#near')) await show(Number(picture.dataset.i), {say: true, follow: true});
+    else await toMap(Number(picture.dataset.i));
+  } else if (button?.matches('.all')) openCluster(Number(button.dataset.k));
   else if (button?.matches('.show')) {
     const k = Number(button.dataset.k);
     if (state.by !== 'cluster') colourBy('cluster');
@@ -325,13 +495,14 @@ document.addEventListener('click', async e => {
 
 async function start() {
   document.body.append(tip);
-  for (const e of document.querySelectorAll('.show, .copy, #controls')) e.hidden = false;
+  for (const e of document.querySelectorAll('.show, .copy, .all, #controls, #bar, #browse-box')) e.hidden = false;
   legend();
   heat();
   await Plotly.newPlot(map, traces(), layout(), config);
   await relabel();
   if (!webgl) map.insertAdjacentHTML('beforeend', '<p class="notice">This browser has no WebGL: the map is drawn without it, and slowly.</p>');
   listen();
+  if ($('tree')) browse(-1);
   document.documentElement.dataset.ready = 'yes';
 }
 start();
