@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 
 from .clustering import cut_tree, weighted_ward
 from .core import fingerprint, progress
-from .data import LazyPixels, decode, parallel
+from .data import LazyPixels, open_image, parallel
 from .reduction import neighbors
 
 # %% ../nbs/75_browsing.ipynb #934545ce
@@ -34,6 +34,7 @@ class Sheets:
     thumbs: tuple # JPEG files, bytes; empty where they lie in a folder
     larges: tuple # Likewise
     folder: str = '' # Where they lie, as seen from the page; empty if they are part of it
+    aspects: np.ndarray | None = None # Width by height of each photo, in the order of the tiles, (n,)
 
     def facts(self):
         "What the page's script needs to know, for both sizes; None for a size that isn't there."
@@ -41,25 +42,22 @@ class Sheets:
         return about(self.sides[0], _THUMBS_IN_A_ROW, _PER_THUMB, 'small'),about(self.sides[1], _LARGE_IN_A_ROW, _PER_LARGE, 'large')
 
 def _sheet(tiles, columns, side):
-    "Tiles as one JPEG, rows filled from the left; the last sheet has as many rows as it needs."
+    "Tiles as one JPEG, each in the upper left corner of its square, rows filled from the left; the last sheet has as many rows as it needs."
     out = Image.new('RGB', (columns*side, -(-len(tiles)//columns)*side), (128, 128, 128))
     for j,t in enumerate(tiles): out.paste(t, (j%columns*side, j//columns*side))
     data = io.BytesIO()
     out.save(data, 'jpeg', quality=82)
     return data.getvalue()
 
-def _square(x, side):
-    "A photo, as large as fits into a square, on grey."
-    picture = Image.fromarray(x)
-    if picture.mode!='RGB': picture = picture.convert('RGB')
-    return ImageOps.pad(picture, (side, side), Image.Resampling.BILINEAR, color=(128, 128, 128)) if picture.size!=(side, side) else picture
-
-def _made(source, at, sides):
-    "The sheets of some photos: one of thumbnails, several of larger pictures."
+def _made(images, at, sides):
+    "The sheets of some photos, one of thumbnails and several of larger pictures, and the photos' widths by heights."
     small,large = sides
-    tiles = [_square(x, large or small) for x in source[at]]
-    little = [t.resize((small, small), Image.Resampling.LANCZOS, reducing_gap=2.) for t in tiles] if large else tiles
-    return _sheet(little, _THUMBS_IN_A_ROW, small),[_sheet(tiles[i:i+_PER_LARGE], _LARGE_IN_A_ROW, large) for i in range(0, len(tiles) if large else 0, _PER_LARGE)]
+    if isinstance(images.data, LazyPixels): found = images.data.whole(at, large or 2*small)
+    else: found = images.data[at]
+    tiles = [Image.fromarray(x).convert('RGB') for x in found]
+    little = _sheet([ImageOps.fit(t, (small, small), Image.Resampling.LANCZOS) for t in tiles], _THUMBS_IN_A_ROW, small)
+    fitted = [ImageOps.contain(t, (large, large)) for t in tiles] if large else []
+    return little,[_sheet(fitted[i:i+_PER_LARGE], _LARGE_IN_A_ROW, large) for i in range(0, len(fitted), _PER_LARGE)],[t.width/t.height for t in tiles]
 
 def has_large(
     images, # `Images`
@@ -67,15 +65,15 @@ def has_large(
     "Photos, and other pictures of more than 64 pixels a side."
     return isinstance(images.data, LazyPixels) or not images.is_vectors and images.data.dtype==np.uint8 and max(images.shape[1:3])>64
 
-def _source(images, side): return images.data.resized(side, 'pad') if isinstance(images.data, LazyPixels) else images.data
-
 def _some(images, seed=0): return np.sort(np.random.default_rng(seed).permutation(len(images))[:4*_PER_LARGE])
 
 def tile_sides(
     images, # `Images`, as in `has_large`
 )->tuple: # Sides of thumbnails and of larger pictures, in pixels; 0 for none larger
     "Sizes to show photos in, no larger than they are: most of a sample tells."
-    if isinstance(images.data, LazyPixels): top = int(np.quantile([max(x.shape[:2]) for x in parallel(lambda i: decode(images.data.files.read(images.data.names[i])), _some(images))], .75))
+    def side(i):
+        with open_image(images.data.files.read(images.data.names[i])) as found: return max(found.size)
+    if isinstance(images.data, LazyPixels): top = int(np.quantile(parallel(side, _some(images)), .75))
     else: top = max(images.shape[1:3])
     small,large = min(THUMB, top),min(LARGE, top)
     return small,large if large>=1.5*small else 0
@@ -86,7 +84,7 @@ def sheet_bytes(
 )->float: # Bytes per photo
     "How much a photo takes in both sizes, as found on some of them."
     at = _some(images)
-    small,large = _made(_source(images, max(sides)), at, sides)
+    small,large,_ = _made(images, at, sides)
     return (len(small)+sum(map(len, large)))/len(at)
 
 def make_sheets(
@@ -101,25 +99,30 @@ def make_sheets(
     inside = sheet_bytes(images, sides)*len(images)<=limit
     if not inside and folder is None: return None
     parts = [order[i:i+_PER_THUMB] for i in range(0, len(order), _PER_THUMB)]
-    source = _source(images, max(sides))
     if inside:
-        made = [_made(source, at, sides) for at in progress(parts, 'pictures')]
-        return Sheets(sides, tuple(m[0] for m in made), tuple(l for m in made for l in m[1]))
+        made = [_made(images, at, sides) for at in progress(parts, 'pictures')]
+        return Sheets(sides, tuple(m[0] for m in made), tuple(l for m in made for l in m[1]), '', np.array([a for m in made for a in m[2]], np.float32))
     folder = Path(folder)
     name = fingerprint('sheets', images.fingerprint, order, sides)[:16]
-    if known is not None and (Path(known)/name).is_dir(): (folder/name).mkdir(parents=True, exist_ok=True)
-    if not (folder/name).is_dir():
+    if known is not None and (Path(known)/name/'aspects.npy').is_file():
+        (folder/name).mkdir(parents=True, exist_ok=True)
+        return Sheets(sides, (), (), f'{folder.name}/{name}', np.load(Path(known)/name/'aspects.npy', allow_pickle=False))
+    if not (folder/name/'aspects.npy').is_file():
         folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder/name, ignore_errors=True)
         aside = folder/f'.writing-{os.getpid()}-{secrets.token_hex(4)}'
         aside.mkdir()
         try:
+            aspects = []
             for p,at in enumerate(progress(parts, 'pictures')):
-                small,large = _made(source, at, sides)
+                small,large,shapes = _made(images, at, sides)
+                aspects += shapes
                 (aside/f'small{p}.jpg').write_bytes(small)
                 for j,l in enumerate(large): (aside/f'large{p*_PER_THUMB//_PER_LARGE+j}.jpg').write_bytes(l)
+            np.save(aside/'aspects.npy', np.array(aspects, np.float32))
             os.replace(aside, folder/name)
         finally: shutil.rmtree(aside, ignore_errors=True)
-    return Sheets(sides, (), (), f'{folder.name}/{name}')
+    return Sheets(sides, (), (), f'{folder.name}/{name}', np.load(folder/name/'aspects.npy', allow_pickle=False))
 
 def drop_other_sheets(
     folder, # As given to `make_sheets`

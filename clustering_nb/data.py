@@ -61,7 +61,7 @@ _fits = ('crop', 'squash', 'pad')
 def resize(
     image, # PIL image, RGB
     size, # Side of the square in pixels
-    fit='crop', # `crop` the middle, `squash` the sides, or `pad` with white
+    fit='crop', # `crop` the middle, `squash` the sides, `pad` with white; or `contain`: as it is, no side longer
     interpolation='bilinear', # Or `bicubic`
 ): # PIL image, (size, size)
     "Make an image square, averaging over the pixels that fall together."
@@ -69,6 +69,7 @@ def resize(
     if fit=='squash': return image.resize((size, size), Image.Resampling.BOX if min(image.size)>=size else how)
     if fit=='pad': return ImageOps.pad(image, (size, size), how, color='white')
     if fit=='crop': return ImageOps.fit(image, (size, size), how)
+    if fit=='contain': return ImageOps.contain(image, (size, size), how) if max(image.size)>size else image
     raise ValueError(f"Unknown fit {fit!r}. {did_you_mean(fit, _fits)}")
 
 # %% ../nbs/10_data.ipynb #aa267267
@@ -245,6 +246,10 @@ class LazyPixels:
     def __len__(self): return len(self.names)
     def take(self, idx): return LazyPixels(self.files, self.names[idx], self.digests[idx], self.size, self.fit, self.interpolation)
     def resized(self, size, fit=None, interpolation='bilinear'): return LazyPixels(self.files, self.names, self.digests, size, fit or self.fit, interpolation)
+
+    def whole(self, at, size):
+        "The images at these positions as they are, no side longer than `size`: a list of (h, w, 3)."
+        return parallel(self.resized(size, 'contain')._one, np.atleast_1d(at))
 
     def _one(self, i):
         try: data = self.files.read(self.names[i])

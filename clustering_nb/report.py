@@ -564,6 +564,7 @@ def page_arrays(
     for j,r in [('', run), *((f'-{j}', v.run) for j,v in enumerate(views) if v.run is not run)]: arrays |= {f'labels{j}': packed(r.labels, 'i4'), f'strength{j}': packed(r.strength, 'f4'), f'order{j}': packed(r.order, 'i4')}
     if run.images.labels is not None: arrays['classes'] = packed(run.images.labels, 'i4')
     if near is not None: arrays['near'] = packed(near, 'i4')
+    if getattr(thumbs, 'aspects', None) is not None: arrays['aspects'] = packed(thumbs.aspects, 'f4')
     if isinstance(thumbs, Thumbnails) and not thumbs.chosen.all(): arrays['chosen'] = packed(thumbs.chosen, 'u1')
     return arrays
 

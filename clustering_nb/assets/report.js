@@ -14,7 +14,7 @@ function array(name, Type) {
   const element = $('array-' + name);
   return element && new Type(bytes(element.textContent).buffer);
 }
-const xy = array('xy', Float32Array), classes = array('classes', Int32Array), chosen = array('chosen', Uint8Array), near = array('near', Int32Array);
+const xy = array('xy', Float32Array), classes = array('classes', Int32Array), chosen = array('chosen', Uint8Array), near = array('near', Int32Array), aspects = array('aspects', Float32Array);
 const nameOf = i => facts.names ? facts.names[i] : `${facts.thing} ${i}`;
 const clusterName = k => k < 0 ? 'no cluster' : 'cluster ' + clusters[k];
 
@@ -72,7 +72,8 @@ async function draw(canvas, i, from = thumbs) {
   const picture = await sheet(from, Math.floor(slot / from.perFile)), j = slot % from.perFile;
   if (canvas.dataset.i !== String(i)) return false; // The mouse has moved on
   if (!picture) { canvas.hidden = true; missing(); return false; }
-  canvas.width = from.width; canvas.height = from.height;
+  const shape = from === larges && aspects ? aspects[slot] : 1; // Thumbnails are cut square
+  canvas.width = Math.round(from.width * Math.min(1, shape)); canvas.height = Math.round(from.height / Math.max(1, shape));
   canvas.classList.toggle('pixelated', Math.max(from.width, from.height) <= 32);
   canvas.getContext('2d').drawImage(picture, -(j % from.columns) * from.width, -Math.floor(j / from.columns) * from.height);
   canvas.hidden = false;
