@@ -16,6 +16,7 @@ from .audit import problems
 from .core import printable, write_text
 from .data import open_image, parallel, upright
 from .report import asset, count, data_uri, share
+from .study import staged
 
 # %% ../nbs/81_audit_page.ipynb #f969b8e8
 TILE = 160 # Pixels of the longer side of a picture on the page
@@ -97,7 +98,7 @@ def write_audit(
     folder, # Made if need be
 )->Path: # Of audit.html
     "Write audit.html, and files.csv with a row per picture."
-    folder = Path(folder)
-    table = found.files.drop(columns=['hash', 'mirror_hash']).assign(name=found.files.name.map(printable))
-    write_text(folder/'files.csv', table.round(4).to_csv(index=False, lineterminator='\n'))
-    return write_text(folder/'audit.html', audit_page(found))
+    table = found.files.drop(columns=['hash', 'mirror_hash']).assign(name=found.files.name.map(printable)).round(4).to_csv(index=False, lineterminator='\n')
+    page = audit_page(found)
+    with staged(folder) as aside: write_text(aside/'files.csv', table); write_text(aside/'audit.html', page)
+    return Path(folder)/'audit.html'

@@ -458,5 +458,6 @@ def main(
         return 1
     except (ValueError, OSError, ImportError, MemoryError, RuntimeError) as e:
         if os.environ.get('CLUSTERING_NB_DEBUG'): traceback.print_exc()
-        _say(f"clustering-nb: error: {str(e) or type(e).__name__}")
+        text = e.strerror if isinstance(e, OSError) and e.strerror and not e.filename else str(e)
+        _say(f"clustering-nb: error: {text or type(e).__name__}")
         return 1

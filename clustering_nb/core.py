@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['did_you_mean', 'patch_to', 'all_or_nothing', 'installed', 'need', 'Entry', 'Registry', 'cache_folder', 'atomic_path',
-           'write_text', 'write_json', 'plain', 'reason', 'printable', 'fingerprint', 'versions', 'code_fingerprint',
-           'prune', 'only_one', 'Cache', 'parse_value', 'sizes', 'progress_shown', 'progress', 'available_memory',
-           'check_memory']
+           'writing_to', 'write_text', 'write_json', 'plain', 'reason', 'printable', 'fingerprint', 'versions',
+           'code_fingerprint', 'prune', 'only_one', 'Cache', 'parse_value', 'sizes', 'progress_shown', 'progress',
+           'available_memory', 'check_memory']
 
-# %% ../nbs/00_core.ipynb #7f25780f
+# %% ../nbs/00_core.ipynb #05af3ac7
 import ast
 import difflib
+import errno
 import hashlib
 import importlib
 import importlib.util
@@ -212,7 +213,19 @@ def atomic_path(
         os.replace(tmp, path)
     finally: tmp.unlink(missing_ok=True)
 
-# %% ../nbs/00_core.ipynb #5d39401f
+# %% ../nbs/00_core.ipynb #27b09eec
+@contextmanager
+def writing_to(
+    place, # Folder or file
+):
+    "Say of a full disk and the like what could not be written, and that nothing is lost; other errors pass."
+    try: yield
+    except OSError as e:
+        if e.errno not in _unwritable: raise
+        raise OSError(e.errno, f"{printable(place)} could not be written: {e.strerror}. What was there before is as it was; make room, or choose another place") from e
+
+_unwritable = {getattr(errno, name) for name in ('ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS', 'EIO') if hasattr(errno, name)}
+
 def write_text(
     path, # File to write
     text, # Its contents, written as UTF-8

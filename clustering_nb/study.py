@@ -23,7 +23,7 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline
 
 from .clustering import clusterers, membership_strength
-from .core import Cache, code_fingerprint, did_you_mean, fingerprint, need, parse_value, plain, printable, progress, versions, write_json
+from .core import Cache, code_fingerprint, did_you_mean, fingerprint, need, parse_value, plain, printable, progress, versions, write_json, writing_to
 from .data import Images, LazyPixels, load
 from .embedding import embedders, photo_embedder
 from .metrics import noise_rows, score
@@ -302,13 +302,14 @@ def staged(
     "Collect files in a hidden folder inside `folder`, and move them out together when the block ends well."
     folder = Path(folder)
     if folder.exists() and not folder.is_dir(): raise ValueError(f"{printable(folder)} is a file; results need a folder. Choose another one.")
-    folder.mkdir(parents=True, exist_ok=True)
+    try: folder.mkdir(parents=True, exist_ok=True)
+    except OSError as e: raise OSError(e.errno, f"{printable(folder)} could not be made: {e.strerror}. Choose another folder for the results") from e
     for left in folder.glob('.writing-*'): # By a process that was killed
         if (found := re.fullmatch(r'\.writing-(\d+)-\w+', left.name)) and not need('psutil').pid_exists(int(found[1])): shutil.rmtree(left, ignore_errors=True)
     aside = folder/f'.writing-{os.getpid()}-{secrets.token_hex(4)}'
     aside.mkdir()
     try:
-        yield aside
+        with writing_to(folder): yield aside
         for f in sorted(aside.iterdir(), key=lambda f: (not f.is_dir(), f.name)): # Folders first, since files may speak of them
             if f.is_dir(): _merge(f, folder/f.name)
             else: os.replace(f, folder/f.name)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from clustering_nb.cli import main
 from clustering_nb.sorting import export_run
 
 PROGRAM = Path(sys.executable).with_name('clustering-nb')
@@ -77,3 +78,23 @@ def test_export_killed(photos, undisturbed, tmp_path):
     found = export_run(undisturbed[2], tmp_path/'sorted')
     assert found['done']+found['there already']==60 and found['there already']>=4 and not list((tmp_path/'sorted').glob('.writing-*'))
     assert all(f.read_bytes()==(photos/f.name).read_bytes() for f in (tmp_path/'sorted').rglob('*.jpg'))
+
+LIMITED = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),)*2); from clustering_nb.cli import main; sys.exit(main(sys.argv[2:]))"
+
+@pytest.mark.skipif(sys.platform=='win32', reason="files can't be kept small there")
+@pytest.mark.parametrize('what', ['run', 'audit'])
+def test_no_room_for_results(photos, tmp_path, what):
+    "Files may not grow beyond some kB, as on a full disk: a sentence, and what was there is as it was."
+    how = {'run': ['run', photos, '--recipe', 'descriptors+pca:5+kmeans:3', '--picture', 'pca'], 'audit': ['audit', photos, '--quick']}[what]
+    def go(limit, *more): return subprocess.run([sys.executable, '-c', LIMITED, str(limit), *map(str, how), '--out', tmp_path/'out', *more], **where(tmp_path), capture_output=True, text=True, timeout=300)
+    assert go(1<<30).returncode==0
+    before = {f.name: f.read_bytes() for f in (tmp_path/'out').iterdir()}
+    r = go(4000)
+    assert r.returncode==1 and 'could not be written: File too large. What was there before is as it was' in r.stderr and 'Traceback' not in r.stderr
+    assert {f.name: f.read_bytes() for f in (tmp_path/'out').iterdir()}==before
+
+@pytest.mark.parametrize('what', ['run', 'audit'])
+def test_results_in_a_place_that_is_read_only(photos, tmp_path, what, capsys):
+    def refuse(self, *args, **kw): raise OSError(errno.EROFS, 'Read-only file system', str(self))
+    with patch.object(Path, 'mkdir', refuse): status = main([what, str(photos), '--out', str(tmp_path/'out'), *(['--quick'] if what=='audit' else ['--recipe', 'descriptors+kmeans:3', '--picture', 'pca', '--no-cache'])])
+    assert status==1 and f"{tmp_path/'out'} could not be made: Read-only file system. Choose another folder" in capsys.readouterr().err
