@@ -46,6 +46,7 @@ def parser()->argparse.ArgumentParser: # See its help
     r.add_argument('data', metavar='DATA', help="name of a data set, folder of photos (a class per subfolder, or flat), .zip of one, .npz or .npy")
     r.add_argument('--recipe', default='', metavar='R', help="steps joined by +, e.g. pca:50+umap:10+gmm:10; by default the best embedder at hand, PCA, UMAP, and a clusterer that finds the number of clusters")
     r.add_argument('--embedder', default='', metavar='E', help="what to begin with, the rest as by default, e.g. efficientnet_lite0, descriptors or timm:NETWORK")
+    r.add_argument('--parquet', action='store_true', help="write assignments.parquet beside assignments.csv")
     r.add_argument('--once', action='store_true', help="leave out all but one of photos that show the same; they go where that one goes")
     r.add_argument('--level', metavar='L', help="coarse, medium (default) or fine, or a number of clusters: how finely photos are divided")
     r.add_argument('--n', type=_count, metavar='N', help="only N images, drawn at random")
@@ -165,9 +166,10 @@ def run_command(
     args, # As parsed by `parser`
 )->int: # Exit status
     "Cluster, score, draw, write."
-    from clustering_nb.core import printable
+    from clustering_nb.core import need, printable
     from clustering_nb.study import Experiment, default_recipe, make_recipe, run
     if args.recipe and args.embedder: raise ValueError(f"--recipe {args.recipe} says where to begin already; leave out --embedder {args.embedder}, or begin the recipe with it.")
+    if args.parquet: need('pyarrow', 'parquet') # Told before the work
     if args.recipe: make_recipe(_with_level(args.recipe, args.level)) # Mistakes are told before anything is loaded
     experiment = Experiment(args.data, args.recipe, args.n, args.seed, args.split, args.size)
     images = experiment.load()
@@ -181,7 +183,7 @@ def run_command(
     if not args.out and folder.is_dir(): _same_data(folder, images)
     result = run(Experiment(args.data, recipe, args.n, args.seed, args.split, args.size), images, cache=not args.no_cache)
     _heed()
-    report = save_run(folder, images, result, args.picture, 'clustering-nb '+shlex.join(_command(args, recipe)), cache=not args.no_cache, copies=copies)
+    report = save_run(folder, images, result, args.picture, 'clustering-nb '+shlex.join(_command(args, recipe)), cache=not args.no_cache, copies=copies, parquet=args.parquet)
     row = result.row()
     out = sys.stderr if args.json else sys.stdout
     _print_table(row, images.labels is not None, out)
@@ -200,6 +202,7 @@ def _command(args, recipe):
         if getattr(args, k) is not None: words += [f'--{k}', printable(getattr(args, k))]
     if args.size!=64: words += ['--size', str(args.size)]
     if args.once: words.append('--once')
+    if args.parquet: words.append('--parquet')
     if args.picture!='umap': words += ['--picture', args.picture]
     return words
 
@@ -212,6 +215,7 @@ def save_run(
     command='', # The command line that repeats the run
     cache=True, # May the map come from the cache?
     copies=None, # Photos that were left out → the one that shows the same
+    parquet=False, # assignments.parquet, too?
 )->Path: # Of report.html
     "Write assignments.csv, clusters.csv, scores.json, run.json, reference.npz and report.html, all of them or none. Names of clusters in an older clusters.csv go to the clusters of their typical images."
     from clustering_nb.browsing import drop_other_sheets
@@ -225,7 +229,7 @@ def save_run(
         xy,note = _map(result, picture_method, cache)
         bar.update(); bar.set_description_str('writing')
         names,left = _names(folder, images, result) # Now, since somebody may have been writing meanwhile
-        write_files(aside, images, result, xy)
+        write_files(aside, images, result, xy, parquet)
         _keep_weights(aside, result)
         if copies or (Path(folder)/COPIES).exists(): write_text(aside/COPIES, copies_table(copies or {}))
         write_text(aside/CLUSTERS, cluster_table(images.names, result.labels, result.strength, names, left))

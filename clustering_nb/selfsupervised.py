@@ -121,6 +121,7 @@ def distort(
 class _Net(nn.Module):
     def __init__(self, channels, side, width, dimensions, projection, average=False):
         super().__init__()
+        self.average = average
         layers,sides,i = [],list(side),channels
         for level in range(max(3, int(math.log2(max(min(side)/3, 1))))):
             o = width*2**min(level, 3)
@@ -135,6 +136,10 @@ class _Net(nn.Module):
 
     def forward(self, x): # (B, c, h, w)
         return self.encoder(x.contiguous(memory_format=torch.channels_last)) # (B, d)
+
+    def map(self, x): # (B, c, h, w)
+        h = self.encoder[:-5 if self.average else -2](x.contiguous(memory_format=torch.channels_last))
+        return h.mean((2, 3)) if self.average else h.flatten(1) # (B, d')
 
 # %% ../nbs/34_selfsupervised.ipynb #851ac383
 def nt_xent(
@@ -161,7 +166,7 @@ def vicreg_loss(
 class ContrastiveEncoder(NetworkEmbedder):
     "Convolutional encoder trained to recognise two distorted views of one image; no label is looked at."
     smallest = 8
-    _facts = ('views_',)
+    _facts,_later = ('views_',),('layer', 'unit')
     def __init__(self,
         dimensions=128, # Of the vectors
         loss='simclr', # Or `vicreg`
@@ -172,6 +177,7 @@ class ContrastiveEncoder(NetworkEmbedder):
         width=32, # Filters of the first convolution; doubled at each level, up to eightfold
         projection=None, # Width of the projection; None for 128, or 512 for `vicreg`
         pool='auto', # Of the last map: `average`, `flatten`, or `auto` for `average` where the views are cut-outs
+        layer='last', # Where vectors are taken from: `last`, or `map` for the map before it, flattened (averaged where the last one is)
         unit=None, # Vectors of length 1? By default for `simclr`, whose loss compares directions only
         lr=1e-3, # Learning rate of Adam
         precision='auto', # bfloat16 for training where the hardware has it; vectors are always computed in float32
@@ -180,7 +186,7 @@ class ContrastiveEncoder(NetworkEmbedder):
         checkpoint=None, # File; None for one in the user's cache folder, False for none
     ):
         self.dimensions,self.loss,self.steps,self.views,self.batch_size,self.temperature,self.width = dimensions,loss,steps,views,batch_size,temperature,width
-        self.projection,self.pool,self.unit,self.lr,self.precision,self.keep_at,self.random_state,self.checkpoint = projection,pool,unit,lr,precision,keep_at,random_state,checkpoint
+        self.projection,self.pool,self.layer,self.unit,self.lr,self.precision,self.keep_at,self.random_state,self.checkpoint = projection,pool,layer,unit,lr,precision,keep_at,random_state,checkpoint
 
     @property
     def loss_unit_(self): return {'simclr': 'nats per view, mean over the batch', 'vicreg': 'weighted sum of its three terms'}[self.loss]
@@ -188,6 +194,7 @@ class ContrastiveEncoder(NetworkEmbedder):
     def _targets(self, images, y):
         if self.loss not in _losses: raise ValueError(f"Unknown loss {self.loss!r}. {did_you_mean(self.loss, _losses)}")
         if self.pool not in (wishes := ('auto', 'average', 'flatten')): raise ValueError(f"Unknown pool {self.pool!r}. {did_you_mean(self.pool, wishes)}")
+        if self.layer not in (wishes := ('last', 'map')): raise ValueError(f"Unknown layer {self.layer!r}. {did_you_mean(self.layer, wishes)}")
         for k in ('dimensions', 'steps', 'width'):
             if not isinstance(getattr(self, k), (int, np.integer)) or getattr(self, k)<1: raise ValueError(f"Expected `{k}` as a whole number of at least 1, got {getattr(self, k)!r}.")
         if not self.temperature>0: raise ValueError(f"Expected `temperature` above 0, got {self.temperature!r}.")
@@ -210,7 +217,9 @@ class ContrastiveEncoder(NetworkEmbedder):
         with torch.autocast(x.device.type, enabled=False): a,b = net.head(h.float()).chunk(2)
         return {'loss': nt_xent(a, b, self.temperature) if self.loss=='simclr' else vicreg_loss(a, b)}
 
-    def _vectors(self, x): return F.normalize(self.net_(x), dim=1) if (self.loss=='simclr' if self.unit is None else self.unit) else self.net_(x)
+    def _vectors(self, x):
+        z = self.net_(x) if self.layer=='last' else self.net_.map(x)
+        return F.normalize(z, dim=1) if (self.loss=='simclr' if self.unit is None else self.unit) else z
 
 _losses = ('simclr', 'vicreg')
 
@@ -229,9 +238,9 @@ def at_step(self,
     return other
 
 # %% ../nbs/34_selfsupervised.ipynb #d7250f38
-def simclr(dimensions=128, steps=800, views='auto', batch_size=None, temperature=.5, width=32, lr=1e-3, seed=0):
+def simclr(dimensions=128, steps=800, views='auto', batch_size=None, temperature=.5, width=32, layer='last', lr=1e-3, seed=0):
     "Contrastive encoder: two views of an image are recognised among others"
-    return ContrastiveEncoder(dimensions, 'simclr', steps, views, batch_size, temperature, width, lr=lr, random_state=seed)
+    return ContrastiveEncoder(dimensions, 'simclr', steps, views, batch_size, temperature, width, layer=layer, lr=lr, random_state=seed)
 
 def vicreg(dimensions=128, steps=800, views='auto', batch_size=None, width=32, lr=1e-3, seed=0):
     "Encoder whose vectors agree between two views and vary between images"

@@ -334,10 +334,14 @@ def write_files(
     images, # The `Images` that were clustered
     result, # Their `Result`
     xy=None, # Positions in the picture, (n, 2)
+    parquet=False, # assignments.parquet, too? Needs pyarrow
 ):
     "Write assignments.csv, scores.json, run.json and reference.npz."
     folder = Path(folder)
     write_assignments(folder/'assignments.csv', images, result)
+    if parquet:
+        need('pyarrow', 'parquet')
+        need('pandas').read_csv(folder/'assignments.csv', dtype={'image': str, 'class': str}, keep_default_na=False).to_parquet(folder/'assignments.parquet', index=False)
     write_json(folder/'scores.json', result.row())
     source = getattr(getattr(images.data, 'files', None), 'root', None) # Where photos are
     write_json(folder/'run.json', {'experiment': plain(asdict(result.experiment)), 'source': source and printable(os.path.abspath(source)), 'seconds': result.seconds, 'peak_memory_mb': result.peak_memory/2**20, **result.facts,

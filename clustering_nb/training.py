@@ -342,6 +342,7 @@ class NetworkEmbedder(TransformerMixin, BaseEstimator):
     "Base of embedders that train a PyTorch network on images."
     labels_used = False # Does `fit` look at the classes?
     smallest = 2 # Images needed
+    _later = () # Parameters that only `transform` looks at
     _facts,_arrays = (),() # Names of fitted attributes that a file must hold beside the weights
 
     @all_or_nothing
@@ -354,7 +355,7 @@ class NetworkEmbedder(TransformerMixin, BaseEstimator):
         x = pixel_tensor(images)
         self.shape_,self.seed_ = images.shape[1:],int_seed(self.random_state)
         targets = self._targets(images, y)
-        params = {k: v for k,v in self.get_params().items() if k not in ('keep_at', 'checkpoint')} # These two change nothing
+        params = {k: v for k,v in self.get_params().items() if k not in ('keep_at', 'checkpoint', *self._later)} # These change nothing of what is learned
         key = fingerprint(type(self).__name__, plain(params), self.seed_, x.numpy(), *(t.numpy() for t in targets), {k: getattr(self, k) for k in self._facts}, _code_of(type(self)))
         if self._recall(key): return self
         with seeded(self.seed_): self.net_ = self._network()
