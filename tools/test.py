@@ -1,4 +1,4 @@
-"""All tests: every notebook in a process of its own, then pytest. Ends with `N passed, N failed`.
+"""All tests: every notebook and every file of tests in a process of its own. Ends with `N passed, N failed`.
 
 `python tools/test.py [--only notebooks|pytest] [--jobs N]`"""
 import argparse
@@ -32,25 +32,24 @@ def test_notebook(path, env):
     except subprocess.TimeoutExpired: return path,time.time()-t,f'took more than {TIMEOUT} s'
     return path,time.time()-t,'' if r.returncode==0 else r.stdout+r.stderr or f'ended with status {r.returncode} and no word'
 
-def test_notebooks(env, jobs):
-    "How many passed and failed."
-    failed,found = 0,notebooks()
-    with ThreadPoolExecutor(jobs) as pool:
-        for done in as_completed([pool.submit(test_notebook, p, env) for p in found]):
-            path,seconds,problem = done.result()
-            print(f"{'FAILED' if problem else 'passed'} {path.relative_to(ROOT)} {seconds:.0f} s", flush=True)
-            if problem: print(problem[-6000:], flush=True)
-            failed += bool(problem)
-    return len(found)-failed,failed
+def test_files():
+    "All files of tests, the longest first."
+    return sorted((ROOT/'tests').glob('test_*.py'), key=lambda p: -p.stat().st_size)
 
-def test_pytest(env, tmp):
-    "How many passed, failed and were skipped."
-    report = Path(tmp)/'pytest.xml'
-    subprocess.run([sys.executable, '-m', 'pytest', 'tests', '-q', '-rs', '--durations=8', f'--junitxml={report}'], cwd=ROOT, env=env)
-    if not report.exists(): return 0,1,0
+def test_file(path, env, tmp):
+    "Path, seconds, how many passed, failed and were skipped, and what it printed."
+    report,t = Path(tmp)/f'{path.stem}.xml',time.time()
+    try: said = subprocess.run([sys.executable, '-m', 'pytest', path, '-q', '-rs', '--durations=3', '-p', 'no:cacheprovider', f'--junitxml={report}'], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=2*TIMEOUT).stdout
+    except subprocess.TimeoutExpired: return path,time.time()-t,0,1,0,f'took more than {2*TIMEOUT} s'
+    if not report.exists(): return path,time.time()-t,0,1,0,said
     found = next(ET.parse(report).getroot().iter('testsuite'))
     failed,skipped = int(found.get('failures'))+int(found.get('errors')),int(found.get('skipped'))
-    return int(found.get('tests'))-failed-skipped,failed,skipped
+    return path,time.time()-t,int(found.get('tests'))-failed-skipped,failed,skipped,said
+
+def one_notebook(path, env):
+    "As from `test_file`."
+    path,seconds,problem = test_notebook(path, env)
+    return path,seconds,int(not problem),int(bool(problem)),0,problem
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.split('\n')[0])
@@ -58,12 +57,16 @@ def main():
     p.add_argument('--jobs', type=int, default=min(os.cpu_count() or 1, 4))
     args = p.parse_args()
     passed = failed = skipped = 0
-    with tempfile.TemporaryDirectory() as tmp:
+    with tempfile.TemporaryDirectory() as tmp, ThreadPoolExecutor(args.jobs) as pool:
         env = environment(tmp)
-        if args.only!='pytest': passed,failed = test_notebooks(env, args.jobs)
-        if args.only!='notebooks':
-            more = test_pytest(env, tmp)
-            passed,failed,skipped = passed+more[0],failed+more[1],more[2]
+        todo = [pool.submit(test_file, f, env, tmp) for f in test_files()] if args.only!='notebooks' else []
+        todo += [pool.submit(one_notebook, p, env) for p in notebooks()] if args.only!='pytest' else []
+        for done in as_completed(todo):
+            path,seconds,good,bad,left,said = done.result()
+            print(f"{'FAILED' if bad else 'passed'} {path.relative_to(ROOT)} {seconds:.0f} s"+(f': {good} passed, {bad} failed, {left} skipped' if path.suffix=='.py' else ''), flush=True)
+            if bad: print(said[-6000:], flush=True)
+            elif path.suffix=='.py': print('\n'.join(l for l in said.splitlines() if l.startswith('SKIPPED') or 's call' in l or 's setup' in l), flush=True)
+            passed,failed,skipped = passed+good,failed+bad,skipped+left
     print(f'{passed} passed, {failed} failed'+(f', {skipped} skipped' if skipped else ''))
     return int(failed>0 or passed==0)
 
