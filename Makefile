@@ -7,7 +7,7 @@ FULL   := @$(PYTHON) tools/environment.py full --venv "$(VENV)"
 # Code compiled by numba is kept, so that it is compiled once and not once a process
 export NUMBA_CACHE_DIR ?= $(abspath $(VENV))/numba
 
-.PHONY: help demo test notebooks pytest export execute studies site bench dist clean
+.PHONY: help demo test notebooks pytest export execute studies site bench bench-folder dist clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,10 @@ site: ## Render the website into _site/
 bench: ## Compare time and memory with the plain way, in one run
 	$(FULL)
 	@$(BIN)/python benchmarks/bench.py
+
+bench-folder: ## Time and memory of large folders of photos
+	$(FULL)
+	@$(BIN)/python benchmarks/folder.py
 
 dist: ## Build wheel and sdist
 	$(FULL)
