@@ -67,8 +67,12 @@ def main(args):
                 seconds,mb,_ = measure(tmp/'photos', tmp/'out', recipe, tmp/'cache')
                 found = pd.read_csv(tmp/'out'/'assignments.csv')
                 files = sum(f.stat().st_size for f in (tmp/'out').rglob('*') if f.is_file())/2**20
-                rows.append({'n': n, 'recipe': recipe, 'run': what, 'seconds': round(seconds, 1), 'peak_memory_mb': round(mb), 'photos': len(found), 'clusters': found.cluster.nunique(), 'report_mb': round((tmp/'out'/'report.html').stat().st_size/2**20, 1), 'all_files_mb': round(files, 1)})
+                rows.append({'n': n, 'recipe': recipe, 'run': what, 'seconds': round(seconds, 1), 'peak_memory_mb': round(mb), 'photos': len(found), 'clusters': int(found.cluster[found.cluster>=0].nunique()), 'report_mb': round((tmp/'out'/'report.html').stat().st_size/2**20, 1), 'all_files_mb': round(files, 1)})
                 print(rows[-1], flush=True)
+        keep(rows)
+
+def keep(rows):
+    "Put rows into results/folder.csv, in place of older ones of the same size and recipe."
     path,table = ROOT/'results'/'folder.csv',pd.DataFrame(rows)
     if path.exists():
         old = pd.read_csv(path)

@@ -6,11 +6,13 @@
 __all__ = ['THUMB', 'LARGE', 'Sheets', 'has_large', 'tile_sides', 'sheet_bytes', 'make_sheets', 'drop_other_sheets', 'nearest',
            'macro_level', 'merge_levels', 'group_tree']
 
-# %% ../nbs/75_browsing.ipynb #cabac181
+# %% ../nbs/75_browsing.ipynb #babc2870
 import io
 import os
+import re
 import secrets
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +20,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from .clustering import cut_tree, weighted_ward
-from .core import fingerprint, progress
+from .core import fingerprint, need, progress
 from .data import LazyPixels, open_image, parallel
 from .reduction import neighbors
 
@@ -56,7 +58,7 @@ def _made(images, at, sides):
     else: found = images.data[at]
     tiles = [Image.fromarray(x).convert('RGB') for x in found]
     little = _sheet([ImageOps.fit(t, (small, small), Image.Resampling.LANCZOS) for t in tiles], _THUMBS_IN_A_ROW, small)
-    fitted = [ImageOps.contain(t, (large, large)) for t in tiles] if large else []
+    fitted = [t.resize([max(1, round(s*large/max(t.size))) for s in t.size], Image.Resampling.BICUBIC) if max(t.size)!=large else t for t in tiles] if large else []
     return little,[_sheet(fitted[i:i+_PER_LARGE], _LARGE_IN_A_ROW, large) for i in range(0, len(fitted), _PER_LARGE)],[t.width/t.height for t in tiles]
 
 def has_large(
@@ -72,7 +74,7 @@ def tile_sides(
 )->tuple: # Sides of thumbnails and of larger pictures, in pixels; 0 for none larger
     "Sizes to show photos in, no larger than they are: most of a sample tells."
     def side(i):
-        with open_image(images.data.files.read(images.data.names[i])) as found: return max(found.size)
+        with open_image(images.data.contents(i)) as found: return max(found.size)
     if isinstance(images.data, LazyPixels): top = int(np.quantile(parallel(side, _some(images)), .75))
     else: top = max(images.shape[1:3])
     small,large = min(THUMB, top),min(LARGE, top)
@@ -92,11 +94,11 @@ def make_sheets(
     order, # Positions, in the order of the tiles
     folder=None, # Where to write them, a name for their content below it; None to keep them in memory
     known=None, # Folder of the same kind, from where `folder` will be moved to: what lies there is not made again, an empty folder stands for it
-    limit=12<<20, # Bytes that may be kept in memory
+    limit=12<<20, # Characters that they may take in the page, as base64
 )->Sheets: # Or None, if they would be more than `limit` and there is no folder
     "Every photo in two sizes. With a folder memory stays flat; what was written by an earlier call for the same photos in the same order is used again."
     order,sides = np.asarray(order),tile_sides(images)
-    inside = sheet_bytes(images, sides)*len(images)<=limit
+    inside = sheet_bytes(images, sides)*len(images)*4/3<=limit
     if not inside and folder is None: return None
     parts = [order[i:i+_PER_THUMB] for i in range(0, len(order), _PER_THUMB)]
     if inside:
@@ -104,12 +106,14 @@ def make_sheets(
         return Sheets(sides, tuple(m[0] for m in made), tuple(l for m in made for l in m[1]), '', np.array([a for m in made for a in m[2]], np.float32))
     folder = Path(folder)
     name = fingerprint('sheets', images.fingerprint, order, sides)[:16]
-    if known is not None and (Path(known)/name/'aspects.npy').is_file():
+    files = 1+len(parts)+(-(-len(order)//_PER_LARGE) if sides[1] else 0)
+    whole = lambda place: place.is_dir() and sum(1 for f in place.iterdir() if f.suffix in ('.jpg', '.npy'))==files # Not what somebody who tidied up left
+    if known is not None and whole(Path(known)/name):
         (folder/name).mkdir(parents=True, exist_ok=True)
         return Sheets(sides, (), (), f'{folder.name}/{name}', np.load(Path(known)/name/'aspects.npy', allow_pickle=False))
-    if not (folder/name/'aspects.npy').is_file():
+    if not whole(folder/name):
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(folder/name, ignore_errors=True)
+        _remove(folder/name)
         aside = folder/f'.writing-{os.getpid()}-{secrets.token_hex(4)}'
         aside.mkdir()
         try:
@@ -124,16 +128,29 @@ def make_sheets(
         finally: shutil.rmtree(aside, ignore_errors=True)
     return Sheets(sides, (), (), f'{folder.name}/{name}', np.load(folder/name/'aspects.npy', allow_pickle=False))
 
+def _remove(folder):
+    "Delete a folder; under another name first, so that an interrupted call leaves nothing that looks whole."
+    if not folder.is_dir() or folder.is_symlink(): return
+    dead = folder.with_name(f'.writing-{os.getpid()}-{secrets.token_hex(4)}')
+    os.replace(folder, dead)
+    shutil.rmtree(dead, ignore_errors=True)
+
+def _left(folder):
+    "Is this what a process that is gone was writing?"
+    found = re.fullmatch(r'\.writing-(\d+)-[0-9a-f]{8}', folder.name)
+    return bool(found) and not need('psutil').pid_exists(int(found[1]))
+
 def drop_other_sheets(
-    folder, # As given to `make_sheets`
-    keep, # Name of the content that is wanted, as in `Sheets.folder`; empty for none
+    report, # The page, `report.html`; its pictures are in `report_files`
 ):
-    "Remove what earlier reports left, and nothing that isn't a folder of sheets."
-    folder,keep = Path(folder),keep.rpartition('/')[2]
+    "Remove what earlier reports left beside a page, and nothing that isn't a folder of sheets, or that the page shows."
+    report = Path(report)
+    folder = report.with_name(f'{report.stem}_files')
     if folder.is_symlink() or not folder.is_dir(): return
+    said = re.search(r'"folder":"[^"]*/([0-9a-f]{16})"', report.read_text(encoding='utf-8')) if report.is_file() else None
     for old in folder.iterdir():
-        if old.name!=keep and old.is_dir() and not old.is_symlink() and (old.name.startswith('.writing-') or (old/'small0.jpg').is_file()): shutil.rmtree(old, ignore_errors=True)
-    if not any(folder.iterdir()): folder.rmdir()
+        if (not said or old.name!=said[1]) and old.is_dir() and not old.is_symlink() and (_left(old) or re.fullmatch('[0-9a-f]{16}', old.name) and (old/'small0.jpg').is_file()): _remove(old)
+    with suppress(OSError): folder.rmdir() # If nothing is left in it
 
 # %% ../nbs/75_browsing.ipynb #e5e70d44
 def nearest(
@@ -164,32 +181,33 @@ def macro_level(
 def merge_levels(
     levels, # Name → labels, (n,), negative for none
     labels, # Those that are shown first, (n,)
-): # Pairs of a name and labels, the coarsest first, equal ones once; and which of them is shown first
+): # Pairs of names and labels, the coarsest first, equal ones once; and which of them is shown first
     "Levels as a reader should see them. If none equals `labels`, these are a level of their own."
     found = []
     for name,l in [*levels.items(), ('', labels)]:
         same = next((f for f in found if np.array_equal(f[1], l)), None)
-        if same is None: found.append([name or 'clusters', np.asarray(l)])
-        elif name: same[0] += f', {name}'
+        if same is None: found.append(([name or 'clusters'], np.asarray(l)))
+        elif name: same[0].append(name)
     found.sort(key=lambda f: f[1].max(initial=-1))
-    return [tuple(f) for f in found],next(i for i,f in enumerate(found) if np.array_equal(f[1], labels))
+    return found,next(i for i,f in enumerate(found) if np.array_equal(f[1], labels))
 
 def group_tree(
     levels, # Labels of each level, (n,), the coarsest first; negative for none
 )->list: # A dict per group: `level`, cluster `k` (-1 for what is left over in its parent), `parent` (position in this list, or -1), `n`
-    "Which group lies in which: each in the one of the coarser level that most of its members are in. Parents come before children."
-    nodes,before = [],{}
+    "Which group lies in which: each in the one that most of its members were in so far. Parents come before children."
+    nodes,holder = [],np.full(len(levels[0]), -1) # The smallest group that each lies in so far
     for j,labels in enumerate(map(np.asarray, levels)):
-        here,above = {},np.full(len(labels), 0) if not j else np.asarray(levels[j-1])
+        now = holder.copy()
         for k in range(labels.max(initial=-1)+1):
-            inside = above[labels==k]
-            if not len(inside): continue
-            home = inside[inside>=0]
-            parent = before.get(int(np.bincount(home).argmax()), -1) if j and len(home) else -1
-            here[k] = len(nodes)
-            nodes.append({'level': j, 'k': k, 'parent': parent, 'n': len(inside)})
-        for c,parent in (before.items() if j else [(0, -1)]): # What the groups of this level leave over
-            n = int(((labels<0)&(above==c)).sum())
-            if n: nodes.append({'level': j, 'k': -1, 'parent': parent, 'n': n})
-        before = here
+            inside = labels==k
+            if not inside.any(): continue
+            parent = int(np.bincount(holder[inside]+1).argmax())-1
+            now[inside] = len(nodes)
+            nodes.append({'level': j, 'k': k, 'parent': parent, 'n': int(inside.sum())})
+        for parent in np.unique(holder[labels<0]).tolist(): # What the groups of this level leave over
+            if parent>=0 and nodes[parent]['k']<0 or parent<0 and j: continue # Left over before
+            inside = (labels<0)&(holder==parent)
+            now[inside] = len(nodes)
+            nodes.append({'level': j, 'k': -1, 'parent': parent, 'n': int(inside.sum())})
+        holder = now
     return nodes

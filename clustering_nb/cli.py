@@ -216,8 +216,9 @@ def save_run(
     cache=True, # May the map come from the cache?
     copies=None, # Photos that were left out → the one that shows the same
     parquet=False, # assignments.parquet, too?
+    picture_bytes=12<<20, # What photos in two sizes may take in the report; more of them go into a folder next to it
 )->Path: # Of report.html
-    "Write assignments.csv, clusters.csv, scores.json, run.json, reference.npz and report.html, all of them or none. Names of clusters in an older clusters.csv go to the clusters of their typical images."
+    "Write assignments.csv (and .parquet), clusters.csv, scores.json, run.json, reference.npz and report.html (with report_files), all of them or none. Names of clusters in an older clusters.csv go to the clusters of their typical images."
     from clustering_nb.browsing import drop_other_sheets
     from clustering_nb.core import plain, printable, progress, write_text
     from clustering_nb.metrics import score_words
@@ -239,12 +240,12 @@ def save_run(
         files = Path(folder)/'report_files' # Pictures of very many photos
         guess = lambda labels: {c: f'{w}?' for c,w in suggest_names(images.names, labels).items()}
         write_report(aside/'report.html', images, result.labels, xy, strength=result.strength, vectors=result.vectors, base=result.base, levels=result.levels, level_titles={name: guess(l) for name,l in result.levels.items()},
-                     stability={name: l['stability'] for name,l in result.facts.get('levels', {}).items()}, copies=copies, known_files=files, scores=plain(result.scores), score_words=score_words, title=f'{images.name}: clusters', recipe=recipe,
+                     stability={name: l['stability'] for name,l in result.facts.get('levels', {}).items()}, copies=copies, known_files=files, picture_bytes=picture_bytes, scores=plain(result.scores), score_words=score_words, title=f'{images.name}: clusters', recipe=recipe,
                      seed=e.seed, command=command, code=code, titles=guess(result.labels)|names, seconds=sum(result.seconds.values()), peak_memory_mb=result.peak_memory/2**20, facts=facts, map_note=note)
         bar.update()
-        pictures = next((f.name for f in (aside/files.name).iterdir()), '') if (aside/files.name).is_dir() else ''
         _heed()
-    drop_other_sheets(files, pictures)
+    if not parquet: (Path(folder)/'assignments.parquet').unlink(missing_ok=True) # It would tell of another run
+    drop_other_sheets(Path(folder)/'report.html')
     return Path(folder)/'report.html'
 
 def _names(folder, images, result):

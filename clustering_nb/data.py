@@ -63,13 +63,15 @@ def resize(
     size, # Side of the square in pixels
     fit='crop', # `crop` the middle, `squash` the sides, `pad` with white; or `contain`: as it is, no side longer
     interpolation='bilinear', # Or `bicubic`
-): # PIL image, (size, size)
-    "Make an image square, averaging over the pixels that fall together."
+): # PIL image, (size, size), but for `contain`
+    "Make an image square, or just small enough, averaging over the pixels that fall together."
     how = Image.Resampling.BICUBIC if interpolation=='bicubic' else Image.Resampling.BILINEAR
     if fit=='squash': return image.resize((size, size), Image.Resampling.BOX if min(image.size)>=size else how)
     if fit=='pad': return ImageOps.pad(image, (size, size), how, color='white')
     if fit=='crop': return ImageOps.fit(image, (size, size), how)
-    if fit=='contain': return ImageOps.contain(image, (size, size), how) if max(image.size)>size else image
+    if fit=='contain':
+        by = min(1, size/max(image.size))
+        return image.resize([max(1, round(by*s)) for s in image.size], how) if by<1 else image
     raise ValueError(f"Unknown fit {fit!r}. {did_you_mean(fit, _fits)}")
 
 # %% ../nbs/10_data.ipynb #aa267267
@@ -141,6 +143,7 @@ class FolderFiles:
         if not folder: self._file(name, entry.name, entry.path, top)
         elif entry.is_symlink(): self.skipped.append((name, 'a link to a folder, not followed'))
         elif _hidden([entry.name]): self.ignored['hidden folder'] += 1
+        elif os.path.isfile(os.path.join(entry.path, 'aspects.npy')) and os.path.isfile(os.path.join(entry.path, 'small0.jpg')): self.ignored['pictures of a report'] += 1
         else: self.folders.add(name); todo.append(name)
 
     def _file(self, name, base, path, top):
@@ -251,11 +254,14 @@ class LazyPixels:
         "The images at these positions as they are, no side longer than `size`: a list of (h, w, 3)."
         return parallel(self.resized(size, 'contain')._one, np.atleast_1d(at))
 
-    def _one(self, i):
+    def contents(self, i):
+        "The file at position `i`, bytes. Raises ValueError if it isn't what it was when the folder was loaded."
         try: data = self.files.read(self.names[i])
         except BadImage as e: raise ValueError(f"{printable(self.names[i])} could be read before and can't now: {e}. Load the folder again.") from e
         if digest_of(data)!=self.digests[i]: raise ValueError(f"{printable(self.names[i])} has changed since the folder was loaded. Load it again.")
-        return decode(data, self.size, self.fit, self.interpolation)
+        return data
+
+    def _one(self, i): return decode(self.contents(i), self.size, self.fit, self.interpolation)
 
     def __getitem__(self, idx):
         at = np.atleast_1d(np.arange(len(self))[idx])

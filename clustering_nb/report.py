@@ -17,7 +17,7 @@ import io
 import json
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -506,7 +506,7 @@ def asset(
 @dataclass(frozen=True)
 class LevelView:
     "One level, as the page shows it."
-    name: str
+    name: str # Several names, joined by commas, where levels are equal
     run: Run
     titles: dict = field(default_factory=dict) # Cluster → what it is called
     stability: float | None = None # Agreement between draws
@@ -521,12 +521,12 @@ def level_views(
 ): # `LevelView`s, the coarsest first, and which of them is the run
     "Levels with their own strengths and orders."
     if not levels and vectors is not None and len(run.names)>=12 and not run.images.is_vectors: levels = {'groups': macro_level(vectors, run.labels)}
-    pairs,first = merge_levels({name: number_clusters(l, len(run))[0] for name,l in (levels or {}).items()}, run.labels)
+    numbered = {name: number_clusters(l, len(run)) for name,l in (levels or {}).items()}
+    pairs,first = merge_levels({name: l for name,(l,_) in numbered.items()}, run.labels)
     views = []
-    for i,(name,l) in enumerate(pairs):
-        known = name.split(', ')[0]
-        r = run if i==first else make_run(run.images, l, run.xy, None, vectors)
-        views.append(LevelView(name, r, (titles if i==first else (level_titles or {}).get(known)) or {}, (stability or {}).get(known)))
+    for i,(known,l) in enumerate(pairs):
+        r = run if i==first else replace(make_run(run.images, l, run.xy, None, vectors), names=numbered[known[0]][1])
+        views.append(LevelView(', '.join(known), r, (titles if i==first else (level_titles or {}).get(known[0])) or {}, (stability or {}).get(known[0])))
     return views,first
 
 # %% ../nbs/80_report.ipynb #d965eb71
@@ -627,7 +627,7 @@ def render(
     thumbs = None if run.images.is_vectors else sheets or thumbnail_atlases(run, thumbnail_bytes, seed)
     view,(plotly,needs_eval),views = class_table_view(run),plotly_source(),views or [LevelView('clusters', run)]
     inside = lambda found: [Markup(base64.b64encode(f).decode()) for f in found if isinstance(f, bytes)]
-    shown = [{'name': v.name, 'k': len(v.run.names), 'stability': None if v.stability is None else f'{v.stability:.2f}', 'cards': (cards := cluster_cards(v.run, seed, v.titles)), 'folded': len(cards)>12} for v in views]
+    shown = [{'name': v.name, 'k': len(v.run.names), 'judged': v.run.strength_from, 'stability': None if v.stability is None else f'{v.stability:.2f}', 'cards': (cards := cluster_cards(v.run, seed, v.titles)), 'folded': len(cards)>12} for v in views]
     env = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return env.from_string(asset('report.html.j2')).render(
         run=run, views=shown, first=first, tree=len(views)>1, near=near is not None, sheets=sheets, searchable=searchable(run), table=view, tables=score_tables(scores, score_words, run), left=left_out(run.images, copies=copies),
@@ -687,13 +687,15 @@ def write_report(
     known_files=None, # Such a folder of an earlier report, where this one will be moved to
 )->Path: # `path`
     "Write the report of one clustering, whole or not at all: a single HTML file that needs nothing else, or, for very many photos, one with a folder of pictures next to it."
-    run,path = make_run(images, labels, xy, strength, vectors),Path(path)
+    n,path = len(images) if isinstance(images, Images) else 0,Path(path)
+    vectors,base = (x if x is None or not n else _check(name, x, (n, -1), 'a vector per image', "Was one of them subsampled?") for name,x in (('vectors', vectors), ('base', base)))
+    run = make_run(images, labels, xy, strength, vectors)
     views,first = level_views(run, levels, vectors, titles, level_titles, stability)
-    folder = path.with_name(f'{path.stem}_files') if side_files else None
+    folder = path.with_name(f'{path.stem}_files') if side_files and path.stem.isprintable() else None # An odd name can't be spoken of in the page
     sheets = make_sheets(images, run.order, folder, known_files, picture_bytes) if has_large(images) else None
     known = {'data': images.name+(f' ({images.part})' if images.part else ''), 'images': count(len(images)), 'recipe': recipe, 'seed': seed, 'how firmly an image belongs': run.strength_from,
              'seconds': None if seconds is None else f'{seconds:.1f}', 'peak memory': None if peak_memory_mb is None else f'{peak_memory_mb:.0f} MB'}
     write_text(path, render(run, thumbnail_bytes, seed, scores, score_words, views, first, None if images.is_vectors else photos_near(base, vectors, seed), sheets, copies, title=lines(title or images.name), recipe=lines(recipe), command=lines(command), code=lines(code),
         map_note=lines(map_note), facts=fact_rows({k: v for k,v in known.items() if v not in (None, '')}|(facts or {}))))
-    if folder: drop_other_sheets(folder, sheets.folder if sheets else '')
+    drop_other_sheets(path)
     return path

@@ -289,11 +289,18 @@ def _cluster(data, stages, step, vectors, seed, cache):
 
 # %% ../nbs/60_study.ipynb #b0c26163
 def _merge(new, old):
-    "Move what is in a folder into another one; what is there already is taken to be the same."
+    "Move what is in a folder into another one; an empty folder stands for what is there already."
     if os.path.lexists(old) and (old.is_symlink() or not old.is_dir()): raise ValueError(f"{printable(old)} is a file or a link, and a folder of pictures is to be there. Move it away, or choose another folder for the results.")
     old.mkdir(exist_ok=True)
     for f in new.iterdir():
-        if not (old/f.name).exists(): os.replace(f, old/f.name)
+        empty = f.is_dir() and not any(f.iterdir()) # It stands for what is there
+        if empty and not (old/f.name).is_dir(): raise RuntimeError(f"{printable(old/f.name)} vanished while it was wanted. Is another run writing to the same folder? Run it again.")
+        if (old/f.name).exists() and not empty: # What is there was not whole
+            dead = old/f'.writing-{os.getpid()}-{secrets.token_hex(4)}'
+            os.replace(old/f.name, dead)
+            os.replace(f, old/f.name)
+            shutil.rmtree(dead, ignore_errors=True)
+        elif not empty: os.replace(f, old/f.name)
 
 @contextmanager
 def staged(
@@ -307,12 +314,13 @@ def staged(
     for left in folder.glob('.writing-*'): # By a process that was killed
         if (found := re.fullmatch(r'\.writing-(\d+)-\w+', left.name)) and not need('psutil').pid_exists(int(found[1])): shutil.rmtree(left, ignore_errors=True)
     aside = folder/f'.writing-{os.getpid()}-{secrets.token_hex(4)}'
-    aside.mkdir()
     try:
-        with writing_to(folder): yield aside
-        for f in sorted(aside.iterdir(), key=lambda f: (not f.is_dir(), f.name)): # Folders first, since files may speak of them
-            if f.is_dir(): _merge(f, folder/f.name)
-            else: os.replace(f, folder/f.name)
+        with writing_to(folder):
+            aside.mkdir()
+            yield aside
+            for f in sorted(aside.iterdir(), key=lambda f: (not f.is_dir(), f.name)): # Folders first, since files may speak of them
+                if f.is_dir(): _merge(f, folder/f.name)
+                else: os.replace(f, folder/f.name)
     finally: shutil.rmtree(aside, ignore_errors=True)
 
 # %% ../nbs/60_study.ipynb #3fe29fb5

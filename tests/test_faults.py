@@ -93,8 +93,13 @@ def test_no_room_for_results(photos, tmp_path, what):
     assert r.returncode==1 and 'could not be written: File too large. What was there before is as it was' in r.stderr and 'Traceback' not in r.stderr
     assert {f.name: f.read_bytes() for f in (tmp_path/'out').iterdir()}==before
 
+@pytest.mark.parametrize('there', [False, True])
 @pytest.mark.parametrize('what', ['run', 'audit'])
-def test_results_in_a_place_that_is_read_only(photos, tmp_path, what, capsys):
-    def refuse(self, *args, **kw): raise OSError(errno.EROFS, 'Read-only file system', str(self))
+def test_results_in_a_place_that_is_read_only(photos, tmp_path, what, there, capsys):
+    if there: (tmp_path/'out').mkdir()
+    mkdir = Path.mkdir
+    def refuse(self, *args, **kw):
+        if there and self==tmp_path/'out': return mkdir(self, *args, **kw)
+        raise OSError(errno.EROFS, 'Read-only file system', str(self))
     with patch.object(Path, 'mkdir', refuse): status = main([what, str(photos), '--out', str(tmp_path/'out'), *(['--quick'] if what=='audit' else ['--recipe', 'descriptors+kmeans:3', '--picture', 'pca', '--no-cache'])])
-    assert status==1 and f"{tmp_path/'out'} could not be made: Read-only file system. Choose another folder" in capsys.readouterr().err
+    assert status==1 and f"{tmp_path/'out'} could not be {'written' if there else 'made'}: Read-only file system." in capsys.readouterr().err

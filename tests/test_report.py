@@ -12,8 +12,10 @@ from sklearn.datasets import load_sample_image
 from sklearn.decomposition import PCA
 
 from clustering_nb.browsing import nearest
+from clustering_nb.cli import save_run
 from clustering_nb.data import Images, load
 from clustering_nb.report import write_report
+from clustering_nb.study import Experiment, run
 
 HOSTILE = '<img src=x onerror="window.__hacked=1"><script>window.__hacked=1</script>'
 
@@ -50,10 +52,10 @@ def album(tmp_path_factory):
     images = load(folder/'photos').without_labels()
     x = PCA(10, random_state=0).fit_transform(images.pixels().reshape(len(images), -1).astype(np.float32))
     fine = KMeans(14, n_init=1, random_state=0).fit_predict(x)
-    fine[:5] = -1
+    fine[::3] = -1
     coarse = np.where(fine<0, -1, fine//5)
     def report(name, **kw): return write_report(folder/f'{name}.html', images, fine, x[:, :2], vectors=x, base=x, levels={'coarse': coarse, 'medium': fine, 'fine': fine}, stability={'coarse': .91}, titles={3: 'petals'}, copies={'a copy.jpg': str(images.names[0])}, **kw)
-    pages = {'inside': report('inside'), 'beside': report('beside', picture_bytes=0), 'lost': report('lost', picture_bytes=0)}
+    pages = {'inside': report('inside'), 'beside': report('beside', picture_bytes=0), 'lost': report('lost', picture_bytes=0), 'odd': report('100 % #1?', picture_bytes=0)}
     shutil.rmtree(folder/'lost_files')
     return images,fine,coarse,x,pages
 
@@ -262,7 +264,7 @@ def test_large(visit, tmp_path):
 
 COLOURS = "c => new Set(Array.from({length: 64}, (_, i) => c.getContext('2d').getImageData((i * 37) % c.width, (i * 53) % c.height, 1, 1).data.join())).size"
 
-@pytest.mark.parametrize('kind', ['inside', 'beside'])
+@pytest.mark.parametrize('kind', ['inside', 'beside', 'odd'])
 def test_photos_have_a_larger_picture_and_neighbours(visit, album, kind):
     images,fine,_,x,pages = album
     assert (pages[kind].with_name('beside_files')).is_dir() and not pages['inside'].with_name('inside_files').exists()
@@ -277,7 +279,9 @@ def test_photos_have_a_larger_picture_and_neighbours(visit, album, kind):
     i = int(page.eval_on_selector('#picture', "c => c.dataset.i"))
     shown = page.eval_on_selector_all('#near .thumb', "all => all.map(t => Number(t.dataset.i))")
     assert shown==nearest(x)[i].tolist()
-    page.click('#near .thumb >> nth=1')
+    page.focus('#near .thumb >> nth=1')
+    page.keyboard.press('Enter')
+    assert page.evaluate("document.getElementById('near').contains(document.activeElement)")
     page.wait_for_function(f"document.getElementById('picture').dataset.i==='{shown[1]}'")
     assert images.names[shown[1]] in page.inner_text('#facts-of')
 
@@ -314,7 +318,12 @@ def test_groups_open_down_to_single_photos(visit, album):
     n = page.locator('#tree .thumb').count()
     members = page.eval_on_selector_all('#tree .thumb', "all => all.map(t => Number(t.dataset.i))")
     assert n==(fine==fine[members[0]]).sum()
-    page.focus('#tree .thumb >> nth=0')
+    page.keyboard.press('Escape') # Focus is on the path
+    page.wait_for_selector('#tree:not(.gallery) .cell')
+    page.click('.cards:visible .card[data-k="-1"] summary')
+    page.click('.cards:visible .card[data-k="-1"] .all')
+    page.wait_for_selector('#path [aria-current] >> text=In no cluster')
+    assert page.locator('#tree .thumb').count()==(fine<0).sum()
     page.keyboard.press('Escape')
     page.wait_for_selector('#tree:not(.gallery) .cell')
     page.click('.all:visible >> nth=0')
@@ -332,8 +341,13 @@ def test_search_by_name(visit, album):
     assert 'flower é01' in page.inner_text('#facts-of') and not page.is_visible('#found')
     page.fill('#search', 'zebra')
     assert '0 found' in page.inner_text('#found-text')
+    page.fill('#search', 'china')
+    page.focus('#found .thumb >> nth=1')
     page.keyboard.press('Escape')
     assert not page.is_visible('#found')
+    page.fill('#search', '')
+    page.keyboard.press('Enter')
+    assert 'flower é01' in page.inner_text('#facts-of')
 
 @pytest.mark.parametrize('width', [320, 768])
 def test_photos_on_narrow_screens(visit, album, width):
@@ -359,3 +373,43 @@ def test_a_page_without_its_folder_says_so(browser, album):
     page.wait_for_selector('#missing:not([hidden])')
     assert 'lost_files' in page.inner_text('#missing')
     page.close()
+
+def test_groups_that_are_not_split_at_each_level(visit, tmp_path):
+    "All in one coarse group, left-overs below it, and a level that is shown first although nobody has looked at the ones above."
+    x = np.random.default_rng(0).normal(size=(60, 2))+np.repeat([[0, 0], [9, 9], [0, 9]], 20, 0)
+    fine = np.where(np.arange(60)%10==0, -1, np.arange(60)//10)
+    levels = {'coarse': np.zeros(60, int), 'medium': np.where(np.arange(60)<20, 0, np.where(np.arange(60)%20==0, -1, 1)), 'fine': fine}
+    for images in (Images(np.zeros((60, 9, 9), np.uint8)), Images(x)):
+        page = visit(write_report(tmp_path/f'{images.is_vectors}.html', images, fine, x, vectors=x, levels=levels))
+        for _ in range(3):
+            if page.locator('#tree .cell').count(): page.click('#tree .cell >> nth=-1')
+        assert page.locator('#tree .thumb').count()>0
+
+def test_pictures_beside_a_run(album, tmp_path):
+    "Made once for the same photos in the same order, made again where something is missing, and older ones go."
+    images = album[0]
+    def save(k):
+        result = run(Experiment('album', f'pixels:8+pca:5+kmeans:{k}'), images, cache=False)
+        save_run(tmp_path/'out', images, result, 'pca', picture_bytes=0)
+        folder, = (tmp_path/'out'/'report_files').iterdir()
+        assert f'"folder":"report_files/{folder.name}"' in (tmp_path/'out'/'report.html').read_text(encoding='utf-8')
+        return folder
+    first = save(3)
+    made = (first/'small0.jpg').stat().st_mtime_ns
+    assert save(3)==first and (first/'small0.jpg').stat().st_mtime_ns==made
+    (first/'large2.jpg').unlink()
+    assert save(3)==first and (first/'large2.jpg').exists()
+    second = save(5)
+    assert second!=first and not first.exists()
+    shutil.rmtree(tmp_path/'out'/'report_files')
+    (tmp_path/'out'/'report_files').write_text('mine')
+    before = (tmp_path/'out'/'report.html').read_bytes()
+    with pytest.raises(ValueError, match='is a file or a link'): save(3)
+    assert (tmp_path/'out'/'report_files').read_text()=='mine' and (tmp_path/'out'/'report.html').read_bytes()==before
+    assert not list((tmp_path/'out').glob('.writing-*'))
+
+def test_pictures_of_a_report_are_not_photos(album):
+    "Who clusters the folder that holds a report gets photos only."
+    _,_,_,_,pages = album
+    found = load(pages['beside'].parent)
+    assert len(found)==len(album[0]) and found.ignored['pictures of a report']>=1

@@ -57,7 +57,7 @@ function sheet(from, f) {
   from.kept.delete(f);
   if (!found && from.folder) {
     const picture = new Image();
-    picture.src = `${from.folder}/${from.prefix}${f}.jpg`;
+    picture.src = './' + from.folder.split('/').map(encodeURIComponent).join('/') + `/${from.prefix}${f}.jpg`;
     found = picture.decode().then(() => picture, () => null);
   }
   found ??= createImageBitmap(new Blob([bytes(from.elements[f].textContent)], {type: from.kind}));
@@ -73,7 +73,7 @@ async function draw(canvas, i, from = thumbs) {
   if (canvas.dataset.i !== String(i)) return false; // The mouse has moved on
   if (!picture) { canvas.hidden = true; missing(); return false; }
   const shape = from === larges && aspects ? aspects[slot] : 1; // Thumbnails are cut square
-  canvas.width = Math.round(from.width * Math.min(1, shape)); canvas.height = Math.round(from.height / Math.max(1, shape));
+  canvas.width = Math.max(1, Math.round(from.width * Math.min(1, shape))); canvas.height = Math.max(1, Math.round(from.height / Math.max(1, shape)));
   canvas.classList.toggle('pixelated', Math.max(from.width, from.height) <= 32);
   canvas.getContext('2d').drawImage(picture, -(j % from.columns) * from.width, -Math.floor(j / from.columns) * from.height);
   canvas.hidden = false;
@@ -194,7 +194,12 @@ async function show(i, {say = false, follow = false} = {}) {
   const members = cluster(labels[i]).members, place = members.indexOf(i);
   $('facts-of').replaceChildren(...words(i).flatMap(([k, v]) => [line('dt', k), line('dd', v)]), line('dt', 'Place'), line('dd', `${thin(place + 1)} of ${thin(members.length)}`));
   for (const id of ['facts-of', 'buttons']) $(id).hidden = false;
-  if ($('near')) $('near-box').hidden = false, $('near').replaceChildren(...neighbours(i).map(j => thumbnail(j)));
+  if ($('near')) {
+    const inside = $('near').contains(document.activeElement);
+    $('near-box').hidden = false;
+    $('near').replaceChildren(...neighbours(i).map(j => thumbnail(j)));
+    if (inside) $('near').firstElementChild.focus({preventScroll: true});
+  }
   redrawRing();
   const drawn = facts.pictures && await draw($('picture'), i, larges || thumbs);
   if (state.at !== i) return;
@@ -335,10 +340,10 @@ function listen() {
   for (const e of document.querySelectorAll('[name=level]')) e.addEventListener('change', () => setLevel(Number(e.value)));
   $('search')?.addEventListener('input', e => search(e.target.value));
   $('search')?.addEventListener('focus', e => search(e.target.value));
-  $('search')?.addEventListener('keydown', e => { if (e.key === 'Enter') $('found-list').firstElementChild?.click(); });
-  $('bar')?.addEventListener('keydown', e => { if (e.key === 'Escape' && $('found')) { $('found').hidden = true; $('search').focus(); } });
+  $('search')?.addEventListener('keydown', e => { if (e.key === 'Enter' && !$('found').hidden) $('found-list').firstElementChild?.click(); });
+  document.querySelector('.search')?.addEventListener('keydown', e => { if (e.key === 'Escape' && !$('found').hidden) { $('search').focus(); $('found').hidden = true; } });
   document.addEventListener('pointerdown', e => { if ($('found') && !e.target.closest('#bar')) $('found').hidden = true; });
-  $('tree')?.addEventListener('keydown', e => { if (e.key === 'Escape' && browse.at >= 0) browse(facts.tree[browse.at].parent, true); });
+  $('browse-box')?.addEventListener('keydown', e => { if (e.key === 'Escape') browse(browse.at >= 0 ? facts.tree[browse.at].parent : -1, true); });
   $('by')?.addEventListener('change', e => colourBy(e.target.value));
   $('only').addEventListener('change', e => highlight(e.target.value === '' ? null : Number(e.target.value)));
   $('before').addEventListener('click', () => step(-1));
@@ -347,7 +352,7 @@ function listen() {
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { redraw(); heat(); });
   addEventListener('resize', heat);
   let width = $('tree')?.clientWidth;
-  addEventListener('resize', () => { if ($('tree') && $('tree').clientWidth !== width) { width = $('tree').clientWidth; browse(browse.at); } });
+  addEventListener('resize', () => { if ($('tree') && $('tree').clientWidth !== width) { width = $('tree').clientWidth; if (!$('tree').classList.contains('gallery')) browse(browse.at); } });
   let opened = [];
   const printing = on => {
     if (on) opened = [...document.querySelectorAll('details:not([open])')];
@@ -362,7 +367,7 @@ function listen() {
 const plainText = text => text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase();
 function search(text) {
   const box = $('found'), wanted = plainText(text).split(/\s+/).filter(Boolean);
-  if (!wanted.length) { box.hidden = true; $('found-text').textContent = ''; return; }
+  if (!wanted.length) { box.hidden = true; $('found-text').textContent = ''; $('found-list').replaceChildren(); return; }
   search.names ??= facts.names.map(plainText);
   const hits = [];
   let n = 0;
@@ -380,11 +385,11 @@ function search(text) {
 const PAGE = 120; // Photos that a gallery shows at once
 function membersOf(node) {
   const l = unpack(node.level);
-  node.members ??= [...l.order].filter(i => node.k >= 0 ? l.labels[i] === node.k : l.labels[i] < 0 && (node.parent < 0 || levels[node.level - 1].labels[i] === facts.tree[node.parent].k));
+  node.members ??= [...l.order].filter(i => node.k >= 0 ? l.labels[i] === node.k : l.labels[i] < 0 && (node.parent < 0 || unpack(node.level - 1).labels[i] === facts.tree[node.parent].k));
   return node.members;
 }
 function children(id) {
-  let found = facts.tree.map((t, j) => j).filter(j => facts.tree[j].parent === id && facts.tree[j].level === (id < 0 ? 0 : facts.tree[id].level + 1));
+  let found = facts.tree.map((t, j) => j).filter(j => facts.tree[j].parent === id);
   if (found.length === 1 && facts.tree[found[0]].n === (id < 0 ? facts.n : facts.tree[id].n) && facts.tree[found[0]].k >= 0) found = children(found[0]); // Nothing to choose from
   return found.sort((a, b) => (facts.tree[a].k < 0) - (facts.tree[b].k < 0) || facts.tree[b].n - facts.tree[a].n);
 }
@@ -468,10 +473,18 @@ function more(box, members, from) {
   box.append(b);
 }
 function openCluster(k) { // All members of a cluster of the level in force
-  const id = facts.tree.findIndex(t => t.level === state.level && t.k === k);
-  if (id < 0) return;
   $('browse').scrollIntoView();
-  browse(id, true);
+  if (k >= 0) return browse(facts.tree.findIndex(t => t.level === state.level && t.k === k), true);
+  const members = [...order].filter(i => labels[i] < 0), item = document.createElement('li'), here = line('button', 'In no cluster');
+  browse(-1, true);
+  here.type = 'button'; here.setAttribute('aria-current', 'true');
+  $('path').querySelector('[aria-current]').removeAttribute('aria-current');
+  item.append(here); $('path').append(item);
+  $('tree-text').textContent = `${thin(members.length)} ${facts.thing}${members.length === 1 ? '' : 's'}`;
+  $('tree').replaceChildren();
+  $('tree').classList.add('gallery');
+  more($('tree'), members, 0);
+  here.focus({preventScroll: true});
 }
 
 function toMap(i) { $('map-title').scrollIntoView(); map.focus({preventScroll: true}); return show(i, {say: true, follow: true}); }
