@@ -240,7 +240,7 @@ def test_print(visit):
 def test_without_javascript(browser, pages):
     page = (context := browser.new_context(java_script_enabled=False)).new_page()
     page.goto(pages['digits'].as_uri())
-    assert 'The map needs JavaScript' in page.inner_text('main') and page.locator('.pics img').count()>100
+    assert 'The map, search and other levels need JavaScript' in page.inner_text('main') and page.locator('.pics img').count()>100
     assert page.locator('.show').first.is_hidden()
     context.close()
 
