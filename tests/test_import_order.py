@@ -1,4 +1,4 @@
-"TensorFlow, triton, numba and torch in one process: every order of importing them through `need` works, each in a fresh process."
+"TensorFlow, triton, numba and torch in one process: whichever two come first through `need`, it works, each time in a fresh process."
 import itertools
 import os
 import subprocess
@@ -27,12 +27,12 @@ def fresh(code):
     return r.returncode,r.stdout.strip().split('\n')[-1],r.stderr[-800:]
 
 @needs_all
-def test_every_order():
-    orders = list(itertools.permutations(MODULES))
+def test_every_order_of_the_first_two():
+    orders = [(*first, *(m for m in MODULES if m not in first)) for first in itertools.permutations(MODULES, 2)]
     codes = ['from clustering_nb.core import need\n'+'\n'.join(f'need({m!r})' for m in order)+USE for order in orders]
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool: done = list(pool.map(fresh, codes))
     bad = {order: r for order,r in zip(orders, done) if r[:2]!=(0, 'fine')}
-    assert len(done)==24 and not bad, bad
+    assert len(done)==12 and not bad, bad
 
 @needs_all
 def test_tensorflow_imported_by_somebody_else():
