@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['did_you_mean', 'patch_to', 'all_or_nothing', 'installed', 'need', 'Entry', 'Registry', 'cache_folder', 'atomic_path',
-           'writing_to', 'write_text', 'write_json', 'plain', 'reason', 'printable', 'fingerprint', 'versions',
-           'code_fingerprint', 'prune', 'only_one', 'Cache', 'parse_value', 'sizes', 'progress_shown', 'progress',
-           'available_memory', 'check_memory']
+           'writing_to', 'write_text', 'write_json', 'plain', 'reason', 'printable', 'safe_cell', 'plain_cell',
+           'fingerprint', 'versions', 'code_fingerprint', 'prune', 'only_one', 'Cache', 'parse_value', 'sizes',
+           'progress_shown', 'progress', 'available_memory', 'check_memory']
 
 # %% ../nbs/00_core.ipynb #05af3ac7
 import ast
@@ -264,6 +264,21 @@ def printable(
     "A spelling of a file name that any terminal, CSV or page can hold."
     text = str(name).encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace')
     return ''.join(c if c.isprintable() else c.encode('unicode_escape').decode() for c in text)
+
+# %% ../nbs/00_core.ipynb #c306cda6
+_computed = ('=', '+', '-', '@', "'")
+
+def safe_cell(
+    text, # Of a cell in a CSV
+)->str: # With an apostrophe in front, if a spreadsheet would compute it
+    "Text that stays text in a spreadsheet."
+    return f"'{text}" if str(text)[:1] in _computed else str(text)
+
+def plain_cell(
+    text, # As from `safe_cell`
+)->str: # As it was
+    "The text of a cell."
+    return text[1:] if text[:1]=="'" and text[1:2] in _computed else text
 
 # %% ../nbs/00_core.ipynb #b94f6d5b
 def fingerprint(

@@ -27,7 +27,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from .core import did_you_mean, need, printable, progress, reason
+from .core import did_you_mean, need, plain_cell, printable, progress, reason, safe_cell
 from .data import BadImage, FolderFiles, ZipFiles, digest_of, find_path, load
 from .embedding import embedders
 from .study import parse_recipe
@@ -51,10 +51,7 @@ def read_names(
     if rows and not {'name', 'typical'}<=set(rows[0]): raise ValueError(f"{printable(path)} lost a column: expected {', '.join(_columns)}; got {', '.join(map(str, rows[0]))}. Put it back, or delete the file to start without names.")
     odd = next((i for i,r in enumerate(rows, 2) if None in r), None) # DictReader puts surplus cells there
     if odd: raise ValueError(f"Line {odd} of {printable(path)} has more cells than columns. A name with a comma needs quotes around it.")
-    return {printable(_plain(r['typical'])): printable(_plain(r['name'].strip())) for r in rows if (r['name'] or '').strip() and r['typical']}
-
-def _safe_cell(text): return f"'{text}" if text[:1] in ('=', '+', '-', '@', "'") else text # A spreadsheet would compute it
-def _plain(text): return text[1:] if text[:1]=="'" and text[1:2] in ('=', '+', '-', '@', "'") else text
+    return {printable(plain_cell(r['typical'])): printable(plain_cell(r['name'].strip())) for r in rows if (r['name'] or '').strip() and r['typical']}
 
 def names_by_cluster(
     names, # As from `read_names`
@@ -111,8 +108,8 @@ def cluster_table(
     table.writerow(_columns)
     for c,n in sorted(Counter(labels[labels>=0].tolist()).items(), key=lambda t: (-t[1], t[0])):
         members = np.flatnonzero(labels==c)
-        table.writerow([c, _safe_cell(names.get(c, '')), n, _safe_cell(str(images[members[strength[members].argmax()]])), suggested.get(c, '')])
-    for image,name in (left or {}).items(): table.writerow(['', _safe_cell(name), 0, _safe_cell(image), ''])
+        table.writerow([c, safe_cell(names.get(c, '')), n, safe_cell(str(images[members[strength[members].argmax()]])), suggested.get(c, '')])
+    for image,name in (left or {}).items(): table.writerow(['', safe_cell(name), 0, safe_cell(image), ''])
     return out.getvalue()
 
 # %% ../nbs/85_sorting.ipynb #e980fe86
@@ -142,7 +139,7 @@ def read_run(
     if missing: raise FileNotFoundError(f"{printable(folder)} holds no {' and no '.join(missing)}. Give the folder that `clustering-nb run` wrote.")
     try:
         with (folder/'assignments.csv').open(encoding='utf-8', newline='') as f: rows = list(csv.DictReader(f))
-        images,labels = [r['image'] for r in rows],np.array([int(r['cluster']) for r in rows])
+        images,labels = [plain_cell(r['image']) for r in rows],np.array([int(r['cluster']) for r in rows])
         facts = json.loads((folder/'run.json').read_text(encoding='utf-8'))
         data = facts.get('source') or facts['experiment']['data']
         copies = read_copies(folder, dict(zip(images, labels.tolist())))
@@ -157,7 +154,7 @@ def read_copies(
     "Photos that were left out of the clustering because they show what another one does."
     path = Path(folder)/COPIES
     if not path.is_file(): return {}
-    with path.open(encoding='utf-8', newline='') as f: return {r['image']: clusters[r['same_as']] for r in csv.DictReader(f) if r.get('same_as') in clusters}
+    with path.open(encoding='utf-8', newline='') as f: return {plain_cell(r['image']): clusters[same] for r in csv.DictReader(f) if (same := plain_cell(r.get('same_as') or '')) in clusters}
 
 def copies_of(
     found, # An `Audit`
@@ -174,7 +171,7 @@ def copies_table(
 )->str: # CSV
     "The text of `copies.csv`: image, same_as."
     out = io.StringIO()
-    csv.writer(out, lineterminator='\n').writerows([('image', 'same_as'), *copies.items()])
+    csv.writer(out, lineterminator='\n').writerows([('image', 'same_as'), *((safe_cell(a), safe_cell(b)) for a,b in copies.items())])
     return out.getvalue()
 
 # %% ../nbs/85_sorting.ipynb #30019f13
@@ -327,7 +324,7 @@ class Placed:
         out = io.StringIO()
         rows = csv.writer(out, lineterminator='\n')
         rows.writerow(['image', 'cluster', 'name', 'strength', 'nearest', 'distance'])
-        for image,c,s,n,d in zip(self.images, self.labels.tolist(), self.strength.tolist(), self.nearest, self.distance.tolist()): rows.writerow([image, c, self.run.names.get(c, ''), f'{s:.3f}', n, f'{d:.3f}'])
+        for image,c,s,n,d in zip(self.images, self.labels.tolist(), self.strength.tolist(), self.nearest, self.distance.tolist()): rows.writerow([safe_cell(image), c, safe_cell(self.run.names.get(c, '')), f'{s:.3f}', safe_cell(n), f'{d:.3f}'])
         return out.getvalue()
 
 def vote(

@@ -23,7 +23,7 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline
 
 from .clustering import clusterers, membership_strength
-from .core import Cache, code_fingerprint, did_you_mean, fingerprint, need, parse_value, plain, printable, progress, versions, write_json, writing_to
+from .core import Cache, code_fingerprint, did_you_mean, fingerprint, need, parse_value, plain, plain_cell, printable, progress, safe_cell, versions, write_json, writing_to
 from .data import Images, LazyPixels, load
 from .embedding import embedders, photo_embedder
 from .metrics import noise_rows, score
@@ -335,7 +335,7 @@ def write_assignments(
         known = images.labels is not None
         out.writerow(['image', *['class']*known, 'cluster', 'strength', *result.levels])
         for i,(name,cluster,s) in enumerate(zip(images.names, result.labels.tolist(), result.strength.tolist())):
-            out.writerow([name, *([images.class_names[images.labels[i]]] if known else []), cluster, f'{s:.4f}', *(int(l[i]) for l in result.levels.values())])
+            out.writerow([safe_cell(name), *([safe_cell(images.class_names[images.labels[i]])] if known else []), cluster, f'{s:.4f}', *(int(l[i]) for l in result.levels.values())])
 
 def write_files(
     folder, # An existing folder
@@ -349,7 +349,8 @@ def write_files(
     write_assignments(folder/'assignments.csv', images, result)
     if parquet:
         need('pyarrow', 'parquet')
-        need('pandas').read_csv(folder/'assignments.csv', dtype={'image': str, 'class': str}, keep_default_na=False).to_parquet(folder/'assignments.parquet', index=False)
+        table = need('pandas').read_csv(folder/'assignments.csv', dtype={'image': str, 'class': str}, keep_default_na=False)
+        table.assign(**{c: table[c].map(plain_cell) for c in ('image', 'class') if c in table}).to_parquet(folder/'assignments.parquet', index=False)
     write_json(folder/'scores.json', result.row())
     source = getattr(getattr(images.data, 'files', None), 'root', None) # Where photos are
     write_json(folder/'run.json', {'experiment': plain(asdict(result.experiment)), 'source': source and printable(os.path.abspath(source)), 'seconds': result.seconds, 'peak_memory_mb': result.peak_memory/2**20, **result.facts,
