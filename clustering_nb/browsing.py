@@ -4,13 +4,12 @@
 
 # %% auto #0
 __all__ = ['THUMB', 'LARGE', 'Sheets', 'has_large', 'tile_sides', 'sheet_bytes', 'make_sheets', 'drop_other_sheets', 'nearest',
-           'macro_level', 'merge_levels', 'group_tree']
+           'merge_levels', 'group_tree']
 
-# %% ../nbs/75_browsing.ipynb #babc2870
+# %% ../nbs/75_browsing.ipynb #2cef8179
 import io
 import os
 import re
-import secrets
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,8 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from .clustering import cut_tree, weighted_ward
-from .core import fingerprint, need, progress
+from .core import abandoned, aside_in, fingerprint, progress, remove_folder
 from .data import LazyPixels, open_image, parallel
 from .reduction import neighbors
 
@@ -40,7 +38,7 @@ class Sheets:
 
     def facts(self):
         "What the page's script needs to know, for both sizes; None for a size that isn't there."
-        about = lambda side, columns, per, name: {'kind': 'image/jpeg', 'width': side, 'height': side, 'columns': columns, 'perFile': per, 'folder': self.folder, 'prefix': name, 'all': True} if side else None
+        about = lambda side, columns, per, name: {'kind': 'image/jpeg', 'width': side, 'height': side, 'columns': columns, 'perFile': per, 'folder': self.folder, 'prefix': name} if side else None
         return about(self.sides[0], _THUMBS_IN_A_ROW, _PER_THUMB, 'small'),about(self.sides[1], _LARGE_IN_A_ROW, _PER_LARGE, 'large')
 
 def _sheet(tiles, columns, side):
@@ -113,8 +111,8 @@ def make_sheets(
         return Sheets(sides, (), (), f'{folder.name}/{name}', np.load(Path(known)/name/'aspects.npy', allow_pickle=False))
     if not whole(folder/name):
         folder.mkdir(parents=True, exist_ok=True)
-        _remove(folder/name)
-        aside = folder/f'.writing-{os.getpid()}-{secrets.token_hex(4)}'
+        remove_folder(folder/name)
+        aside = aside_in(folder)
         aside.mkdir()
         try:
             aspects = []
@@ -128,18 +126,6 @@ def make_sheets(
         finally: shutil.rmtree(aside, ignore_errors=True)
     return Sheets(sides, (), (), f'{folder.name}/{name}', np.load(folder/name/'aspects.npy', allow_pickle=False))
 
-def _remove(folder):
-    "Delete a folder; under another name first, so that an interrupted call leaves nothing that looks whole."
-    if not folder.is_dir() or folder.is_symlink(): return
-    dead = folder.with_name(f'.writing-{os.getpid()}-{secrets.token_hex(4)}')
-    os.replace(folder, dead)
-    shutil.rmtree(dead, ignore_errors=True)
-
-def _left(folder):
-    "Is this what a process that is gone was writing?"
-    found = re.fullmatch(r'\.writing-(\d+)-[0-9a-f]{8}', folder.name)
-    return bool(found) and not need('psutil').pid_exists(int(found[1]))
-
 def drop_other_sheets(
     report, # The page, `report.html`; its pictures are in `report_files`
 ):
@@ -149,7 +135,7 @@ def drop_other_sheets(
     if folder.is_symlink() or not folder.is_dir(): return
     said = re.search(r'"folder":"[^"]*/([0-9a-f]{16})"', report.read_text(encoding='utf-8')) if report.is_file() else None
     for old in folder.iterdir():
-        if (not said or old.name!=said[1]) and old.is_dir() and not old.is_symlink() and (_left(old) or re.fullmatch('[0-9a-f]{16}', old.name) and (old/'small0.jpg').is_file()): _remove(old)
+        if abandoned(old) or (not said or old.name!=said[1]) and re.fullmatch('[0-9a-f]{16}', old.name) and (old/'small0.jpg').is_file(): remove_folder(old)
     with suppress(OSError): folder.rmdir() # If nothing is left in it
 
 # %% ../nbs/75_browsing.ipynb #e5e70d44
@@ -160,22 +146,6 @@ def nearest(
 )->np.ndarray: # Positions, nearest first, without the point itself, int32, (n, k or n-1)
     "The nearest vectors of each."
     return neighbors(X, min(k+1, len(X)), seed=seed).indices[:, 1:].astype(np.int32)
-
-# %% ../nbs/75_browsing.ipynb #ea724958
-def macro_level(
-    vectors, # Of the space that was clustered, (n, d)
-    labels, # Clusters from 0, (n,), negative for none
-    k=None, # How many groups; None for the root of the number of clusters
-)->np.ndarray: # Group of each, (n,), negative where `labels` is
-    "Clusters merged into groups, the nearest first (Ward's criterion on their centroids)."
-    labels = np.asarray(labels)
-    used,at = np.unique(labels[labels>=0], return_inverse=True)
-    size = np.bincount(at)
-    centres = np.stack([vectors[labels==c].mean(0, dtype=np.float64) for c in used])
-    groups = cut_tree(weighted_ward(centres, size), min(k or round(len(used)**.5), len(used)))
-    found = np.full(len(labels), -1)
-    found[labels>=0] = groups[at]
-    return found
 
 # %% ../nbs/75_browsing.ipynb #940319cc
 def merge_levels(

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['did_you_mean', 'patch_to', 'all_or_nothing', 'installed', 'need', 'Entry', 'Registry', 'cache_folder', 'atomic_path',
-           'writing_to', 'write_text', 'write_json', 'plain', 'reason', 'printable', 'safe_cell', 'plain_cell',
-           'fingerprint', 'versions', 'code_fingerprint', 'prune', 'only_one', 'Cache', 'parse_value', 'sizes',
-           'progress_shown', 'progress', 'available_memory', 'check_memory']
+           'writing_to', 'aside_in', 'abandoned', 'remove_folder', 'write_text', 'write_json', 'plain', 'reason',
+           'printable', 'safe_cell', 'plain_cell', 'fingerprint', 'versions', 'code_fingerprint', 'prune', 'only_one',
+           'Cache', 'parse_value', 'sizes', 'progress_shown', 'progress', 'available_memory', 'check_memory']
 
 # %% ../nbs/00_core.ipynb #05af3ac7
 import ast
@@ -18,7 +18,9 @@ import importlib.util
 import inspect
 import json
 import os
+import re
 import secrets
+import shutil
 import sys
 import tempfile
 import threading
@@ -225,6 +227,29 @@ def writing_to(
         raise OSError(e.errno, f"{printable(place)} could not be written: {e.strerror}. What was there before is as it was; make room, or choose another place") from e
 
 _unwritable = {getattr(errno, name) for name in ('ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS', 'EIO') if hasattr(errno, name)}
+
+def aside_in(
+    folder, # Where something shall be in the end
+)->Path: # Hidden, and named by this process
+    "A new place in `folder` to write to meanwhile."
+    return Path(folder)/f'.writing-{os.getpid()}-{secrets.token_hex(4)}'
+
+def abandoned(
+    path, # Anything
+)->bool: # Is it what a process that is gone was writing?
+    "Was this named by `aside_in`, and can nobody finish it?"
+    found = re.fullmatch(r'\.writing-(\d+)-[0-9a-f]{8}', Path(path).name)
+    return bool(found) and not need('psutil').pid_exists(int(found[1]))
+
+def remove_folder(
+    folder, # Left alone if it is a link, a file, or not there
+):
+    "Delete a folder; under another name first, so that an interrupted call leaves nothing that looks whole."
+    folder = Path(folder)
+    if folder.is_symlink() or not folder.is_dir(): return
+    dead = aside_in(folder.parent)
+    os.replace(folder, dead)
+    shutil.rmtree(dead, ignore_errors=True)
 
 def write_text(
     path, # File to write

@@ -51,7 +51,7 @@ class MacroCategories(BaseEstimator):
         if names is not None and len(names)<=self.classes_.max(): raise ValueError(f"Expected a name for each class up to number {self.classes_.max()}, got {len(names)} names.")
         self.names_ = [str(c) for c in self.classes_] if names is None else [str(names[c]) for c in self.classes_]
         self.distances_ = squareform(pdist(self.centroids_)) # (c, c), Euclidean
-        self.linkage_ = linkage(self.centroids_, 'ward', optimal_ordering=True)
+        self.linkage_ = linkage(self.centroids_, 'ward', optimal_ordering=len(self.classes_)<=500) # Its time grows with the cube
         self.order_ = leaves_list(self.linkage_) # Positions in `classes_`, left to right
         return self
 

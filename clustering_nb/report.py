@@ -28,10 +28,11 @@ from markupsafe import Markup
 from PIL import Image, features
 from scipy.optimize import linear_sum_assignment
 
-from .browsing import drop_other_sheets, group_tree, has_large, macro_level, make_sheets, merge_levels, nearest
+from .browsing import drop_other_sheets, group_tree, has_large, make_sheets, merge_levels, nearest
 from .clustering import centroid_distances, membership
 from .core import plain, printable, write_text
 from .data import Images, LazyPixels, parallel
+from .macro_categories import MacroCategories
 from .metrics import score_words as usual_words
 
 # %% ../nbs/80_report.ipynb #ef5a3b2b
@@ -206,6 +207,11 @@ class Thumbnails:
     columns: int # Tiles in a row
     per_file: int # Tiles in a file; the last may hold fewer
     chosen: np.ndarray # Has this image a thumbnail? (n,)
+    aspects = None # Tiles are as wide and high as images
+
+    def facts(self):
+        "What the page's script needs to know, for thumbnails and for larger pictures, which there are none of."
+        return {'kind': self.kind, 'width': self.width, 'height': self.height, 'columns': self.columns, 'perFile': self.per_file},None
 
 def in_base64(
     n, # Bytes
@@ -520,7 +526,7 @@ def level_views(
     stability=None, # Name of a level → how surely it comes again
 ): # `LevelView`s, the coarsest first, and which of them is the run
     "Levels with their own strengths and orders."
-    if not levels and vectors is not None and len(run.names)>=12 and not run.images.is_vectors: levels = {'groups': macro_level(vectors, run.labels)}
+    if not levels and vectors is not None and len(run.names)>=12 and not run.images.is_vectors: levels = {'groups': MacroCategories().fit(vectors, run.labels).macro_labels(run.labels, round(len(run.names)**.5))}
     numbered = {name: number_clusters(l, len(run)) for name,l in (levels or {}).items()}
     pairs,first = merge_levels({name: l for name,(l,_) in numbered.items()}, run.labels)
     views = []
@@ -545,8 +551,7 @@ def page_facts(
     near=None, # As from `nearest`
 )->dict: # For JSON
     "What the page's script needs to know besides arrays."
-    views,sheets = views or [LevelView('clusters', run)],getattr(thumbs, 'facts', None)
-    tile,large = sheets() if sheets else (thumbs and {'kind': thumbs.kind, 'width': thumbs.width, 'height': thumbs.height, 'columns': thumbs.columns, 'perFile': thumbs.per_file, 'all': bool(thumbs.chosen.all())}, None)
+    views,(tile,large) = views or [LevelView('clusters', run)],(None, None) if thumbs is None else thumbs.facts()
     levels = [{'name': v.name, 'clusters': v.run.names, 'titles': [printable(v.titles.get(int(c), '')) for c in v.run.names]} for v in views]
     return {'n': len(run), 'thing': run.thing, 'classes': list(run.images.class_names) if run.images.labels is not None else None, 'names': [printable(n) for n in run.images.names] if searchable(run) else None,
             'palette': palette, 'symbols': symbols, 'pictures': thumbs is not None, 'tile': tile, 'large': large, 'levels': levels, 'level': first, 'near': 0 if near is None else near.shape[1],
@@ -564,7 +569,7 @@ def page_arrays(
     for j,r in [('', run), *((f'-{j}', v.run) for j,v in enumerate(views) if v.run is not run)]: arrays |= {f'labels{j}': packed(r.labels, 'i4'), f'strength{j}': packed(r.strength, 'f4'), f'order{j}': packed(r.order, 'i4')}
     if run.images.labels is not None: arrays['classes'] = packed(run.images.labels, 'i4')
     if near is not None: arrays['near'] = packed(near, 'i4')
-    if getattr(thumbs, 'aspects', None) is not None: arrays['aspects'] = packed(thumbs.aspects, 'f4')
+    if thumbs is not None and thumbs.aspects is not None: arrays['aspects'] = packed(thumbs.aspects, 'f4')
     if isinstance(thumbs, Thumbnails) and not thumbs.chosen.all(): arrays['chosen'] = packed(thumbs.chosen, 'u1')
     return arrays
 

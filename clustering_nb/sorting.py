@@ -15,7 +15,6 @@ import io
 import json
 import os
 import re
-import secrets
 import shutil
 import unicodedata
 import zipfile
@@ -27,7 +26,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from .core import did_you_mean, need, plain_cell, printable, progress, reason, safe_cell
+from .core import abandoned, aside_in, did_you_mean, need, plain_cell, printable, progress, reason, safe_cell
 from .data import BadImage, FolderFiles, ZipFiles, digest_of, find_path, load
 from .embedding import embedders
 from .study import parse_recipe
@@ -245,8 +244,8 @@ def _put(place, how, original, data, aside):
 
 def _tidy(target):
     "Remove what a process that was killed left half written."
-    for left in target.glob('.writing-*'):
-        if (found := re.fullmatch(r'\.writing-(\d+)-[0-9a-f]{8}', left.name)) and left.is_file() and not need('psutil').pid_exists(int(found[1])): left.unlink(missing_ok=True)
+    for left in filter(abandoned, target.iterdir()):
+        if left.is_file(): left.unlink(missing_ok=True)
 
 # %% ../nbs/85_sorting.ipynb #0c24e31f
 def export_run(
@@ -270,7 +269,7 @@ def export_run(
     _tidy(target)
     known,found = {},{'done': 0, 'there already': 0, 'left': []}
     for name in files.names: known.setdefault(printable(name), []).append(name)
-    aside = target/f'.writing-{os.getpid()}-{secrets.token_hex(4)}'
+    aside = aside_in(target)
     for i,place in progress(plan, 'sorting'):
         if not known.get(run.images[i]): found['left'].append((run.images[i], 'not there any more')); continue
         name = known[run.images[i]].pop(0)

@@ -6,11 +6,9 @@
 __all__ = ['CODE', 'Stage', 'parse_recipe', 'make_recipe', 'default_recipe', 'recipe_tag', 'PeakMemory', 'Experiment', 'Result',
            'stages_code', 'run', 'staged', 'write_assignments', 'write_files']
 
-# %% ../nbs/60_study.ipynb #d7426c18
+# %% ../nbs/60_study.ipynb #0fbb9846
 import csv
 import os
-import re
-import secrets
 import shutil
 import threading
 import time
@@ -23,7 +21,7 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline
 
 from .clustering import clusterers, membership_strength
-from .core import Cache, code_fingerprint, did_you_mean, fingerprint, need, parse_value, plain, plain_cell, printable, progress, safe_cell, versions, write_json, writing_to
+from .core import Cache, abandoned, aside_in, code_fingerprint, did_you_mean, fingerprint, need, parse_value, plain, plain_cell, printable, progress, remove_folder, safe_cell, versions, write_json, writing_to
 from .data import Images, LazyPixels, load
 from .embedding import embedders, photo_embedder
 from .metrics import noise_rows, score
@@ -295,12 +293,9 @@ def _merge(new, old):
     for f in new.iterdir():
         empty = f.is_dir() and not any(f.iterdir()) # It stands for what is there
         if empty and not (old/f.name).is_dir(): raise RuntimeError(f"{printable(old/f.name)} vanished while it was wanted. Is another run writing to the same folder? Run it again.")
-        if (old/f.name).exists() and not empty: # What is there was not whole
-            dead = old/f'.writing-{os.getpid()}-{secrets.token_hex(4)}'
-            os.replace(old/f.name, dead)
+        if not empty:
+            remove_folder(old/f.name) # It was not whole
             os.replace(f, old/f.name)
-            shutil.rmtree(dead, ignore_errors=True)
-        elif not empty: os.replace(f, old/f.name)
 
 @contextmanager
 def staged(
@@ -311,9 +306,8 @@ def staged(
     if folder.exists() and not folder.is_dir(): raise ValueError(f"{printable(folder)} is a file; results need a folder. Choose another one.")
     try: folder.mkdir(parents=True, exist_ok=True)
     except OSError as e: raise OSError(e.errno, f"{printable(folder)} could not be made: {e.strerror}. Choose another folder for the results") from e
-    for left in folder.glob('.writing-*'): # By a process that was killed
-        if (found := re.fullmatch(r'\.writing-(\d+)-\w+', left.name)) and not need('psutil').pid_exists(int(found[1])): shutil.rmtree(left, ignore_errors=True)
-    aside = folder/f'.writing-{os.getpid()}-{secrets.token_hex(4)}'
+    for left in filter(abandoned, folder.iterdir()): shutil.rmtree(left, ignore_errors=True)
+    aside = aside_in(folder)
     try:
         with writing_to(folder):
             aside.mkdir()

@@ -27,11 +27,12 @@ def notebooks():
     return sorted(found, key=lambda p: -p.stat().st_size)
 
 def test_notebook(path, env):
-    "Path, seconds, and what it printed if it failed."
+    "As from `test_file`."
     t = time.time()
     try: r = subprocess.run([Path(sys.executable).with_name('nbdev_test'), '--path', path, '--n_workers', '0'], cwd=ROOT, env=env, capture_output=True, text=True, timeout=TIMEOUT)
-    except subprocess.TimeoutExpired: return path,time.time()-t,f'took more than {TIMEOUT} s'
-    return path,time.time()-t,'' if r.returncode==0 else r.stdout+r.stderr or f'ended with status {r.returncode} and no word'
+    except subprocess.TimeoutExpired: return path,time.time()-t,0,1,0,f'took more than {TIMEOUT} s'
+    bad = int(r.returncode!=0)
+    return path,time.time()-t,1-bad,bad,0,r.stdout+r.stderr or f'ended with status {r.returncode} and no word'
 
 def test_files():
     "All files of tests, the longest first."
@@ -48,11 +49,6 @@ def test_file(path, env, tmp):
     if r.returncode and not failed: failed = 1 # It fell over at the end, or held no test
     return path,time.time()-t,max(int(found.get('tests'))-failed-skipped, 0),failed,skipped,r.stdout
 
-def one_notebook(path, env):
-    "As from `test_file`."
-    path,seconds,problem = test_notebook(path, env)
-    return path,seconds,int(not problem),int(bool(problem)),0,problem
-
 def main():
     p = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     p.add_argument('--only', choices=('notebooks', 'pytest'))
@@ -64,7 +60,7 @@ def main():
         todo = [pool.submit(test_file, f, env, tmp) for f in test_files()[:1]] if args.only!='notebooks' else []
         for first in todo: first.result()
         todo += [pool.submit(test_file, f, env, tmp) for f in test_files()[1:]] if args.only!='notebooks' else []
-        todo += [pool.submit(one_notebook, p, env) for p in notebooks()] if args.only!='pytest' else []
+        todo += [pool.submit(test_notebook, p, env) for p in notebooks()] if args.only!='pytest' else []
         for done in as_completed(todo):
             path,seconds,good,bad,left,said = done.result()
             print(f"{'FAILED' if bad else 'passed'} {path.relative_to(ROOT)} {seconds:.0f} s"+(f': {good} passed, {bad} failed, {left} skipped' if path.suffix=='.py' else ''), flush=True)
