@@ -176,7 +176,7 @@ def _several(files, column):
 
 def _best(files):
     "The picture of each group that stays: no link to another one, most pixels, then most bytes."
-    ranked = files[files.group>=0].assign(pixels=lambda t: t.width*t.height).sort_values(['link', 'pixels', 'bytes', 'name'], ascending=[True, False, False, True])
+    ranked = files[files.group>=0].assign(pixels=lambda t: t.width*t.height).sort_values(['link', 'pixels', 'bytes'], ascending=[True, False, False])
     return files.index.isin(ranked.drop_duplicates('group').index)
 
 def _same(files, vectors, bits, cosine):
@@ -211,10 +211,11 @@ def audit(
     if path.is_file() and path.suffix.lower()!='.zip': raise ValueError(f"{printable(path)} is neither a folder nor a .zip. Give the folder that the photos are in.")
     files = ZipFiles(path) if Path(path).is_file() else FolderFiles(path)
     seen = parallel(partial(_look, files.read), files.names, 'looking')
-    rows,bad = [r for r in seen if isinstance(r, dict)],[r for r in seen if not isinstance(r, dict)]
+    rows,bad = sorted((r for r in seen if isinstance(r, dict)), key=lambda r: r['name']),[r for r in seen if not isinstance(r, dict)]
     skipped = pd.DataFrame([(printable(n), r) for n,r in sorted(files.skipped+bad)], columns=['file', 'reason'])
     if not rows: raise ValueError(f"No image in {printable(path)} can be read; {len(skipped)} files were tried"+(f", the first is {skipped.file[0]}: {skipped.reason[0]}." if len(skipped) else '.')+" Expected files such as .jpg, .png or .webp, in it or in its subfolders.")
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame([{k: v for k,v in r.items() if k!='name'} for r in rows])
+    table.insert(0, 'name', pd.Series([r['name'] for r in rows], dtype=object)) # Not every name can be a string of Arrow's, which pandas takes where it is installed
     parts,classes,_ = layout(table.name.tolist(), files.folders)
     links = [isinstance(files, FolderFiles) and (files.root/n).is_symlink() for n in table.name]
     table = table.assign(**{'class': None if classes is None else [printable(c) for c in classes], 'part': parts, 'link': links}).assign(**_flags(table, limits))
@@ -242,7 +243,7 @@ def _some(names, most=2): return ', '.join(list(names)[:most])
 @patch_to(Audit)
 def duplicate_groups(self)->pd.DataFrame: # A row per picture: `group`, `name`, `class`, `part`, `width`, `height`, `bytes`, `best`
     "Pictures that show the same, group by group, the best of each first."
-    found = self.files[self.files.group>=0].sort_values(['group', 'best', 'name'], ascending=[True, False, True])
+    found = self.files[self.files.group>=0].sort_values(['group', 'best'], ascending=[True, False])
     return found[['group', 'name', 'class', 'part', 'width', 'height', 'bytes', 'best']].reset_index(drop=True)
 
 @patch_to(Audit)

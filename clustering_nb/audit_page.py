@@ -44,14 +44,14 @@ _titles = {'across_classes': "The same picture in several classes", 'across_part
 
 def _pictures(found, files, problem):
     "The first of them, as the template wants them."
-    by,up = _worst_first.get(problem, ('name', True))
-    files = files.assign(shorter=files[['width', 'height']].min(axis=1), pixels=files.width*files.height)
+    by,up = _worst_first.get(problem, ('at', True)) # Else in the order of names
+    files = files.assign(shorter=files[['width', 'height']].min(axis=1), pixels=files.width*files.height, at=range(len(files)))
     return [(r.name, problem, r) for r in files.sort_values([by, 'digest'], ascending=[up, True])[:SHOWN].itertuples(index=False)]
 
 def _groups(files, wanted):
     "Groups of equal pictures that have one of `wanted`, the largest first, the picture that stays first in each."
     size = files[wanted].group.value_counts()
-    return [list(files[files.group==g].sort_values(['best', 'name'], ascending=[False, True])[:PER_GROUP].itertuples(index=False)) for g in sorted(size.index, key=lambda g: (-size[g], g))[:GROUPS]]
+    return [list(files[files.group==g].sort_values('best', ascending=False, kind='stable')[:PER_GROUP].itertuples(index=False)) for g in sorted(size.index, key=lambda g: (-size[g], g))[:GROUPS]]
 
 def _findings(found):
     "The sections of the page, without their pictures yet."

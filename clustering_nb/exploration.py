@@ -307,7 +307,7 @@ def duplicate_files(
     rows = []
     for group,at in enumerate(images.duplicates()):
         classes = [None]*len(at) if images.labels is None else [images.class_names[c] for c in images.labels[at]]
-        rows += [(group, i, images.names[i], c, len(set(classes))>1) for i,c in zip(at.tolist(), classes)]
+        rows += [(group, i, printable(images.names[i]), c, len(set(classes))>1) for i,c in zip(at.tolist(), classes)]
     return pd.DataFrame(rows, columns=['group', 'position', 'name', 'class', 'across']).astype({'group': int, 'position': int, 'across': bool})
 
 # %% ../nbs/11_exploration.ipynb #af569be9
