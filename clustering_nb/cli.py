@@ -395,6 +395,7 @@ def study_command(
     if args.jobs and args.jobs>jobs: _say(f"note: {args.jobs} jobs would share {jobs} cores; {jobs} are run.")
     _say(f"{study.name}: {len(study.experiments)} experiments, {jobs} at a time")
     rows = run_study(study.experiments, out, jobs, cache=not args.no_cache, folder=study.folder)
+    _heed()
     failed = rows[rows.error!='']
     if len(failed)<len(rows):
         by = [k for k in ('data', 'recipe', 'n', 'split', 'size', 'tag') if k in ('recipe', 'tag') or rows[k].nunique()>1]

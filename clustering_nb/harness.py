@@ -193,12 +193,15 @@ _one_thread = dict.fromkeys(('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM
 
 @contextmanager
 def _deaf():
-    "Processes that are started meanwhile don't hear Ctrl-C, which is for the one that starts them."
-    ours = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if ours else None
+    "Processes that are started meanwhile don't hear Ctrl-C, which is for the one that starts them; that one hears it when they are started."
+    if threading.current_thread() is not threading.main_thread(): yield; return
+    pressed,mask = [],signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, 'pthread_sigmask') else None # Inherited by what is started
+    before = signal.signal(signal.SIGINT, lambda *about: pressed.append(about))
     try: yield
     finally:
-        if ours: signal.signal(signal.SIGINT, before)
+        if mask is not None: signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, before)
+        if pressed and callable(before): before(*pressed[0])
 
 def _end_with_parent():
     "End this process when the one that started it has ended."
