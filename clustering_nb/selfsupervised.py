@@ -37,11 +37,11 @@ class Views:
     hue: float = 0. # Share of the colour circle
     grey: float = 0. # Chance that the colours are taken away
 
-views = {'digits': Views(), 'clothes': Views(flip=True), 'photos': Views(shift=.05, rotation=10., scale=.1, shear=5., gamma=.3, erasing=0., flip=True, colour=.4, crop=.3, hue=.1, grey=.2)}
+views = {'digits': Views(), 'clothes': Views(flip=True), 'shades': Views(flip=True, gamma=1., colour=.5), 'photos': Views(shift=.05, rotation=10., scale=.1, shear=5., gamma=.3, erasing=0., flip=True, colour=.4, crop=.3, hue=.1, grey=.2)}
 
 def choose_views(
     images, # `Images`
-    wish='auto', # `digits`, `clothes`, `photos`, a `Views`, its fields as a dict, or `auto`
+    wish='auto', # `digits`, `clothes`, `shades`, `photos`, a `Views`, its fields as a dict, or `auto`
 )->Views:
     "`auto` takes what the data set's entry says, else `photos` for colour and `digits`, which never mirrors, for grey."
     if isinstance(wish, Views): return wish
