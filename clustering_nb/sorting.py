@@ -22,6 +22,7 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote_to_bytes
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
@@ -140,9 +141,9 @@ def read_run(
         with (folder/'assignments.csv').open(encoding='utf-8', newline='') as f: rows = list(csv.DictReader(f))
         images,labels = [plain_cell(r['image']) for r in rows],np.array([int(r['cluster']) for r in rows])
         facts = json.loads((folder/'run.json').read_text(encoding='utf-8'))
-        data = facts.get('source') or facts['experiment']['data']
+        data = os.fsdecode(unquote_to_bytes(facts['source_uri'].removeprefix('file://'))) if 'source_uri' in facts else facts.get('source') or facts['experiment']['data']
         copies = read_copies(folder, dict(zip(images, labels.tolist())))
-    except (KeyError, TypeError, ValueError, csv.Error) as e: raise ValueError(f"assignments.csv, copies.csv or run.json in {printable(folder)} was changed or cut off: {e!r}. Run it again.") from e
+    except (KeyError, TypeError, AttributeError, ValueError, csv.Error) as e: raise ValueError(f"assignments.csv, copies.csv or run.json in {printable(folder)} was changed or cut off: {e!r}. Run it again.") from e
     names,_,notes = names_by_cluster(read_names(folder), images, labels)
     return RunFolder(folder, data, images+list(copies), np.r_[labels, np.array(list(copies.values()), int)], names, tuple(notes))
 

@@ -126,3 +126,14 @@ def test_piped_into_nothing(tmp_path):
     "`clustering-nb list | head -1` ends quietly."
     r = subprocess.run(f'"{PROGRAM}" list | head -1', shell=True, capture_output=True, text=True)
     assert r.stdout.startswith('data sets') and 'Traceback' not in r.stderr
+
+def test_folder_whose_name_is_no_utf8(call, tmp_path, photos):
+    odd = tmp_path/os.fsdecode(b'caf\xe9 photos')
+    try: photos.rename(odd)
+    except OSError as e: pytest.skip(f"this file system takes only names that are UTF-8: {e}")
+    done = call('run', odd, *SHORT, '--out', 'out')
+    assert done.returncode==0, done.stderr
+    n = len(pd.read_csv(tmp_path/'out/assignments.csv'))
+    assert json.loads((tmp_path/'out/run.json').read_text(encoding='utf-8'))['source'].endswith(r'caf\xe9 photos')
+    sorted_ = call('export', 'out', 'sorted')
+    assert sorted_.returncode==0 and f'{n} photos copied' in sorted_.stdout+sorted_.stderr, sorted_.stderr
