@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -116,7 +117,14 @@ def test_figures_and_tables(library):
     assert len(found)==2 and not any('text/html' in o['data'] or 'image/png' in o['data'] for c in library['cells'] for o in c.get('outputs', []))
     assert '<script src="../assets/plotly.min.js"></script>' in found[0] and 'class="plotly-figure"' in found[0] and 'min-height:300px' in found[0]
     assert found[0].count('</script>')==2, "Text of a figure can't end its script"
+    assert 'aria-label="A map. Figure of points or lines"' in found[0]
     assert '<div class="table-scroll"><table' in found[1] and 'border=' not in found[1] and 'scoped' not in found[1]
+
+def test_figures_in_words():
+    axis = lambda words: {'title': {'text': words}}
+    fig = {'data': [{'type': 'bar', 'name': 'a "b"'}, {'type': 'scatter'}], 'layout': {'title': {'text': '<b>Sizes</b>'}, 'xaxis': axis('class'), 'xaxis2': axis('class'), 'yaxis': axis('images')}}
+    assert nbfilter.spoken(fig)=='Sizes. Figure of bars and points or lines. x: class; y: images. a "b"'
+    assert 'a &quot;b&quot;' in nbfilter.figure(fig, 'f', '') and nbfilter.spoken({})=='Figure of nothing'
 
 def test_one_script_for_all_figures():
     two = nbfilter.filtered(notebook(code('a', PLOT, PLOT), code('b', PLOT)), up='../../')
@@ -193,16 +201,22 @@ def test_build_without_a_home_and_without_pages(tmp_path):
 class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *args): pass
 
-@pytest.fixture(scope='module')
-def address(pages):
-    "Address of the site on a server of this machine."
-    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), functools.partial(Quiet, directory=str(pages)))
+@contextmanager
+def serving(folder):
+    "Address of a folder on a server of this machine."
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), functools.partial(Quiet, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield f'http://127.0.0.1:{server.server_port}'
-    server.shutdown()
-    server.server_close()
-    thread.join(5)
+    try: yield f'http://127.0.0.1:{server.server_port}'
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+
+@pytest.fixture(scope='module')
+def address(pages):
+    "Address of the site of three pages."
+    with serving(pages) as a: yield a
 
 class Visit:
     "One page in a window of its own, with everything that went wrong."

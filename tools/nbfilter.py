@@ -225,12 +225,29 @@ def documentation(tree, code, level, seen):
 
 # --- Outputs
 
+KINDS = {'scatter': 'points or lines', 'scattergl': 'points or lines', 'scatter3d': 'points in space', 'bar': 'bars', 'heatmap': 'a table of colours', 'image': 'pictures', 'histogram': 'bars', 'box': 'boxes', 'violin': 'violins', 'treemap': 'nested areas'}
+
+def title(layout, *at):
+    "The words of a title in a layout, without markup."
+    for k in at: layout = layout.get(k) or {} if isinstance(layout, dict) else {}
+    found = layout.get('text') if isinstance(layout, dict) else layout
+    return re.sub(r'<[^>]+>', ' ', found).strip() if isinstance(found, str) else ''
+
+def spoken(fig):
+    "A figure in a sentence, for those who don't see it: its title, what is drawn, the axes, the names of its parts."
+    layout,data = fig.get('layout') or {},fig.get('data') or []
+    drawn = ' and '.join(dict.fromkeys(KINDS.get(t.get('type', 'scatter'), t.get('type', 'scatter')) for t in data))
+    axes = [f'{k[0]}: {words}' for k in sorted(layout) if re.match(r'[xy]axis\d*$', k) and (words := title(layout, k, 'title'))]
+    names = list(dict.fromkeys(str(t['name']) for t in data if t.get('name')))
+    parts = [title(layout, 'title'), f'Figure of {drawn or "nothing"}', '; '.join(dict.fromkeys(axes)), ', '.join(names[:12])+(f' and {len(names)-12} more' if len(names)>12 else '')]
+    return '. '.join(filter(None, parts))
+
 def figure(fig, uid, up):
     "A stored plotly figure as a div that the local script fills."
     shown = {k: fig[k] for k in ('data', 'layout', 'frames', 'config') if fig.get(k)}
     js = json.dumps(shown, separators=(',', ':'), ensure_ascii=False).replace('</', '<\\/').replace('<!--', '<\\!--')
     height = fig.get('layout', {}).get('height') or 450
-    return (f'<div id="{uid}" class="plotly-figure" style="min-height:{height}px"></div>\n'
+    return (f'<div id="{uid}" class="plotly-figure" role="figure" aria-label="{html.escape(spoken(fig))}" style="min-height:{height}px"></div>\n'
             f'<script>(f=>{{f.config=Object.assign({{responsive:true,displaylogo:false}},f.config);Plotly.newPlot("{uid}",f)}})({js})</script>')
 
 def tables(markup):
