@@ -22,7 +22,6 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote_to_bytes
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
@@ -141,9 +140,9 @@ def read_run(
         with (folder/'assignments.csv').open(encoding='utf-8', newline='') as f: rows = list(csv.DictReader(f))
         images,labels = [plain_cell(r['image']) for r in rows],np.array([int(r['cluster']) for r in rows])
         facts = json.loads((folder/'run.json').read_text(encoding='utf-8'))
-        data = os.fsdecode(unquote_to_bytes(facts['source_uri'].removeprefix('file://'))) if 'source_uri' in facts else facts.get('source') or facts['experiment']['data']
+        data = facts.get('source') or facts['experiment']['data']
         copies = read_copies(folder, dict(zip(images, labels.tolist())))
-    except (KeyError, TypeError, AttributeError, ValueError, csv.Error) as e: raise ValueError(f"assignments.csv, copies.csv or run.json in {printable(folder)} was changed or cut off: {e!r}. Run it again.") from e
+    except (KeyError, TypeError, ValueError, csv.Error) as e: raise ValueError(f"assignments.csv, copies.csv or run.json in {printable(folder)} was changed or cut off: {e!r}. Run it again.") from e
     names,_,notes = names_by_cluster(read_names(folder), images, labels)
     return RunFolder(folder, data, images+list(copies), np.r_[labels, np.array(list(copies.values()), int)], names, tuple(notes))
 
@@ -214,10 +213,16 @@ def _folders(run):
     return found
 
 # %% ../nbs/85_sorting.ipynb #65d0e2fa
+def _unprinted(text):
+    "A name that `printable` could have made this text of."
+    one = lambda m: bytes.fromhex(m[1].decode()) if m[1] else chr(int(m[2], 16)).encode() if m[2] else {b'n': b'\n', b't': b'\t', b'r': b'\r'}[m[3]]
+    return os.fsdecode(re.sub(rb'\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|([ntr]))', one, os.fsencode(text)))
+
 def _source(run, source):
     "What reads the photos of a run, and the folder they lie in (None for a zip)."
-    try: path = find_path(source or run.data)
-    except FileNotFoundError: path = None
+    path = None
+    for name in (source or run.data, _unprinted(source or run.data)): # run.json tells names in letters that any page can hold
+        with suppress(FileNotFoundError, ValueError): path = path or find_path(name)
     if path is None or path.is_file() and path.suffix.lower()!='.zip': raise FileNotFoundError(f"The photos of this run were in {printable(run.data)}, which is no folder or zip that is there now. Say where they are with --source."+("" if source else " A data set such as digits has no photos as files."))
     return (ZipFiles(path),None) if path.is_file() else (FolderFiles(path),path)
 

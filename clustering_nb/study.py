@@ -346,10 +346,8 @@ def write_files(
         table = need('pandas').read_csv(folder/'assignments.csv', dtype={'image': str, 'class': str}, keep_default_na=False)
         table.assign(**{c: table[c].map(plain_cell) for c in ('image', 'class') if c in table}).to_parquet(folder/'assignments.parquet', index=False)
     write_json(folder/'scores.json', result.row())
-    root = getattr(getattr(images.data, 'files', None), 'root', None) # Where photos are
-    source = root and os.path.abspath(root)
-    odd = {'source_uri': Path(source).as_uri()} if source and printable(source)!=source else {} # Bytes that JSON can't hold
-    write_json(folder/'run.json', {'experiment': plain(asdict(result.experiment)), 'source': source and printable(source), **odd, 'seconds': result.seconds, 'peak_memory_mb': result.peak_memory/2**20, **result.facts,
+    source = getattr(getattr(images.data, 'files', None), 'root', None) # Where photos are
+    write_json(folder/'run.json', {'experiment': plain(asdict(result.experiment)), 'source': source and printable(os.path.abspath(source)), 'seconds': result.seconds, 'peak_memory_mb': result.peak_memory/2**20, **result.facts,
                                    'n': len(images), 'shape': images.shape[1:], 'class_names': images.class_names, 'skipped': images.skipped})
     arrays = {'labels': result.labels.astype(np.int32), 'strength': result.strength, 'vectors': result.vectors, **{f'pca_{k}': v for k,v in result.replay.items()}}
     if xy is not None: arrays['xy'] = xy
