@@ -164,7 +164,7 @@ def test_a_network_is_not_taken_for_another(tmp_path, monkeypatch):
     from clustering_nb import training
     from clustering_nb.selfsupervised import ContrastiveEncoder
     monkeypatch.setenv('CLUSTERING_NB_CACHE', str(tmp_path))
-    monkeypatch.setattr(training, 'CHECKPOINT_SECONDS', -1)
+    monkeypatch.setattr(training, 'REMEMBER_SECONDS', -1)
     x = few.pixels()
     clothes = ContrastiveEncoder(8, steps=2, width=4).fit(Images(x, name='fashion-mnist'))
     plain = ContrastiveEncoder(8, steps=2, width=4).fit(Images(x, name='images'))
