@@ -7,7 +7,7 @@ FULL   := @$(PYTHON) tools/environment.py full --venv "$(VENV)"
 # Code compiled by numba is kept, so that it is compiled once and not once a process
 export NUMBA_CACHE_DIR ?= $(abspath $(VENV))/numba
 
-.PHONY: help demo test notebooks pytest export execute studies site bench bench-folder dist clean
+.PHONY: help demo test notebooks pytest lowest export execute readme studies site bench bench-folder dist clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,17 +28,25 @@ pytest: ## Run the other tests only
 	$(FULL)
 	@$(BIN)/python tools/test.py --only pytest
 
+lowest: ## Test with the lowest versions that settings.ini allows (an environment of its own)
+	@$(PYTHON) tools/lowest.py
+
 export: ## Write clustering_nb/ from the notebooks, and clean them
 	$(FULL)
 	@$(BIN)/nbdev_export && $(BIN)/nbdev_clean
 
 execute: ## Run the library notebooks and store their outputs
 	$(FULL)
-	@$(BIN)/python tools/execute.py nbs/*.ipynb
+	@$(BIN)/python tools/execute.py nbs/*.ipynb nbs/howto/*.ipynb
+	@$(BIN)/python tools/readme.py
 
-studies: ## Run the studies in full and store their outputs (hours; an interrupted one goes on where it was)
+readme: ## Write README.md from the home page, nbs/index.ipynb
+	@$(PYTHON) tools/readme.py
+
+studies: ## Run what is stale of the studies in full, then the pages of results (hours; an interrupted one goes on where it was)
 	$(FULL)
-	@CLUSTERING_NB_FULL=1 $(BIN)/python tools/execute.py --timeout 21600 $(or $(ONLY),$(wildcard nbs/studies/*.ipynb))
+	@$(BIN)/python tools/studies.py $(ONLY)
+	@$(BIN)/python tools/readme.py
 
 site: ## Render the website into _site/
 	$(FULL)

@@ -46,6 +46,12 @@ def test_export_leaves_no_difference(tmp_path):
     for made in sorted((tmp_path/'clustering_nb').glob('*.py')): assert made.read_text()==(ROOT/'clustering_nb'/made.name).read_text(), f'{made.name} differs from its notebook: run `make export`.'
     assert {p.name for p in (tmp_path/'clustering_nb').glob('*.py')}=={p.name for p in (ROOT/'clustering_nb').glob('*.py')}
 
+def test_readme_is_the_home_page():
+    done = subprocess.run([sys.executable, ROOT/'tools/readme.py', '--check'])
+    assert done.returncode==0, 'README.md is not what nbs/index.ipynb says: run `make execute`, or tools/readme.py.'
+    said = (ROOT/'README.md').read_text(encoding='utf-8')
+    for to in re.findall(r'\]\(([^)#\s]+)', said): assert re.match('https?:', to) or (ROOT/to).exists(), f'README.md links to {to}, which is not there.'
+
 def test_notebooks_are_clean(tmp_path):
     shutil.copytree(ROOT/'nbs', tmp_path/'nbs'); shutil.copy(ROOT/'settings.ini', tmp_path)
     subprocess.run([Path(sys.executable).with_name('nbdev_clean')], cwd=tmp_path, check=True, capture_output=True)
@@ -70,3 +76,23 @@ def test_exported_names_are_documented(path):
         for node in ast.parse(source).body:
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith('_'):
                 assert ast.get_docstring(node), f'{path.name}: {node.name} has no docstring'
+
+FACTORIES = {'cnn', 'ae', 'cae', 'vae', 'ssae', 'cvae', 'class_losses', 'efficientnet_lite0', 'torchvision', 'timm', 'simclr', 'vicreg'} # Entered by address: their classes say what parameters are
+
+@pytest.mark.parametrize('path', LIBRARY, ids=lambda p: p.stem)
+def test_parameters_are_explained(path):
+    "A docment for each, on its line; or the docstring names it; or a base class explains it."
+    sys.path.insert(0, str(ROOT/'tools'))
+    import nbfilter
+    for kind,source in cells(path):
+        if kind!='code' or not source.startswith('#| export'): continue
+        code = nbfilter.directives(source)[2]+'\n'
+        notes = nbfilter.comments(code)
+        for node in nbfilter.definitions(ast.parse(code)):
+            if node.name.startswith('_') or node.name in FACTORIES or nbfilter.registered(node): continue
+            f = node if not isinstance(node, ast.ClassDef) else next((f for f in node.body if isinstance(f, ast.FunctionDef) and f.name=='__init__'), None)
+            if f is None or isinstance(node, ast.ClassDef) and any(ast.unparse(b).endswith(('Autoencoder', 'VAE')) for b in node.bases): continue
+            for name,x,default in nbfilter.arguments(f):
+                last = (default or x).end_lineno if x else None
+                if x is None or name.lstrip('*') in ('self', 'X', 'y', 'kw', 'a') or last in notes[0]: continue
+                assert f'`{name}`' in ast.get_docstring(node), f'{path.name}: {node.name} does not say what {name} is'

@@ -1,0 +1,45 @@
+"""Tests with the lowest versions that settings.ini allows, in an environment of its own: `python tools/lowest.py [--venv .venv-lowest]`
+
+Every bound `name>=version` of the base, of the extras `torch` and `parquet` and of the development tools is taken as `name==version`;
+what these need themselves is left to pip. Then the tests run that need no more than that."""
+import argparse
+import os
+import re
+import subprocess
+import sys
+from configparser import ConfigParser
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+EXTRAS = 'torch','parquet'
+TESTS = 'tests/test_estimators.py','tests/test_study.py','tests/test_strangers.py','tests/test_networks.py'
+LEFT_OUT = {'31_cnn'} # Keras, whose bounds are those of TensorFlow
+
+def lowest(config):
+    "Requirements at their lowest: a list of `name==version`."
+    needs = [r for key in ('requirements', *(f'{e}_requirements' for e in EXTRAS), 'dev_requirements') for r in config[key].split()]
+    return list(dict.fromkeys(re.sub(r'>=([^,]+).*', r'==\1', r) for r in needs))
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument('--venv', default='.venv-lowest', type=Path)
+    p.add_argument('--list', action='store_true', help="print the versions, and do nothing")
+    a = p.parse_args()
+    config = ConfigParser(delimiters=['='])
+    config.read(ROOT/'settings.ini', encoding='utf-8')
+    wanted,venv = lowest(config['DEFAULT']),(ROOT/a.venv).resolve()
+    if a.list: print('\n'.join(wanted)); return 0
+    python = venv/'bin/python'
+    if not python.exists(): subprocess.run([sys.executable, '-m', 'venv', venv], check=True)
+    pip = [python, '-m', 'pip', 'install', '--disable-pip-version-check', '-q']
+    subprocess.run([*pip, 'setuptools<80', 'wheel'], check=True)
+    subprocess.run([*pip, *wanted], check=True)
+    subprocess.run([*pip, '--no-deps', '--no-build-isolation', '-e', ROOT], check=True)
+    env = os.environ|{'NUMBA_CACHE_DIR': str(venv/'numba'), 'OMP_NUM_THREADS': '1', 'CLUSTERING_NB_PROGRESS': '0'}
+    failed = [t for t in TESTS if subprocess.run([python, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', t], cwd=ROOT, env=env).returncode]
+    for path in sorted((ROOT/'nbs').glob('[0-9]*.ipynb')):
+        if path.stem not in LEFT_OUT and subprocess.run([venv/'bin/nbdev_test', '--path', path, '--n_workers', '0'], cwd=ROOT, env=env).returncode: failed.append(path.name)
+    print('\n'.join(f'failed: {f}' for f in failed) or 'All passed.')
+    return int(bool(failed))
+
+if __name__=='__main__': sys.exit(main())

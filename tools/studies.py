@@ -1,0 +1,75 @@
+"""Execute in full whatever study is stale, then the pages that read the studies' results: `python tools/studies.py [NOTEBOOK …]`
+
+Stale is what was executed with other cells, other code of the library, other versions of the libraries that compute, or other
+results than there are now: results/executed.json holds a fingerprint of these for each notebook. An interrupted study goes on where
+it was, since its experiments are kept one by one."""
+import argparse
+import ast
+import hashlib
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from execute import ROOT, Refused, execute, settings  # noqa: E402
+
+RECORD = ROOT/'results/executed.json'
+PAGES = 'nbs/results.ipynb','nbs/gallery.ipynb','nbs/index.ipynb' # They show what studies found, so they come last
+
+def notebooks(): return [p.relative_to(ROOT).as_posix() for p in sorted((ROOT/'nbs/studies').glob('[!_.]*.ipynb'))]+[*PAGES]
+
+def sources(name): return [''.join(c['source']) for c in json.loads((ROOT/name).read_text(encoding='utf-8'))['cells'] if c['cell_type']=='code']
+
+def modules(name):
+    "The modules of the library that a notebook imports."
+    code = '\n'.join(re.sub(r'^\s*[%!].*$', 'pass', s, flags=re.M) for s in sources(name))
+    found = {n.module for n in ast.walk(ast.parse(code)) if isinstance(n, ast.ImportFrom) and n.module}|{a.name for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Import) for a in n.names}
+    return sorted(m for m in found if m.startswith('clustering_nb.'))
+
+def fingerprint(name):
+    "Of everything that decides what a notebook's outputs are, but the images."
+    sys.path.insert(0, str(ROOT))
+    from clustering_nb.core import code_fingerprint
+    parts = [json.dumps(sources(name)).encode(), code_fingerprint(*modules(name)).encode() if modules(name) else b'']
+    if name in PAGES: parts += [p.read_bytes() for p in sorted((ROOT/'results').glob('*.csv'))]
+    if 'gallery' in name: parts += [p.read_bytes() for p in sorted((ROOT/'nbs/studies').glob('*.ipynb'))]
+    digest = hashlib.sha256()
+    for part in parts: digest.update(hashlib.sha256(part).digest())
+    return digest.hexdigest()[:32]
+
+def record():
+    try: return json.loads(RECORD.read_text(encoding='utf-8'))
+    except FileNotFoundError: return {}
+
+def stale(name): return record().get(name)!=fingerprint(name)
+
+def remember(name, made_with):
+    "Enter a notebook into the record, which appears whole or not at all."
+    aside = RECORD.with_suffix('.part')
+    aside.write_text(json.dumps({k: v for k,v in sorted((record()|{name: made_with}).items()) if (ROOT/k).is_file()}, indent=1)+'\n', encoding='utf-8')
+    os.replace(aside, RECORD)
+
+def main(args=None):
+    p = argparse.ArgumentParser(description=__doc__.split(':')[0])
+    p.add_argument('notebooks', nargs='*', help="by default all studies and the pages that read their results")
+    p.add_argument('--list', action='store_true', help="say which are stale, and run nothing")
+    p.add_argument('--all', action='store_true', help="also those that are up to date")
+    p.add_argument('--timeout', default=21600, type=int, help="seconds a cell may take")
+    a = p.parse_args(args)
+    os.environ['CLUSTERING_NB_FULL'],bad = '1',0
+    chosen = [Path(n).resolve().relative_to(ROOT).as_posix() for n in a.notebooks] or notebooks()
+    for name in chosen:
+        if a.list: print(f"{name}: {'stale' if stale(name) else 'up to date'}"); continue
+        if not a.all and not stale(name): print(f"{name}: up to date"); continue
+        made_with = fingerprint(name)
+        print(f"{name}: executing in full", flush=True)
+        try: execute(ROOT/name, set(settings().get('tst_flags', '').split()), a.timeout)
+        except (Refused, OSError, ValueError) as e:
+            bad += 1
+            print(f"{name}: not stored: {e}", file=sys.stderr)
+        else: remember(name, fingerprint(name) if name in PAGES else made_with)
+    return int(bad>0)
+
+if __name__=='__main__': sys.exit(main())
