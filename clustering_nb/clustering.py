@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['clusterers', 'MATRIX_DIMENSIONS', 'kmeans', 'minibatch_kmeans', 'GMM', 'gmm', 'NearestPredict', 'check_k', 'cut_tree',
-           'weighted_ward', 'all_distances', 'Ward', 'ward', 'Agglomerative', 'agglomerative', 'reachability_tree',
+           'all_distances', 'weighted_ward', 'Ward', 'ward', 'Agglomerative', 'agglomerative', 'reachability_tree',
            'HDBSCAN', 'hdbscan', 'k_distances', 'knee', 'DBSCAN', 'dbscan', 'OPTICS', 'optics', 'Spectral', 'spectral',
            'centroid_distances', 'membership', 'membership_strength', 'centre_margin', 'check_clusterer']
 
@@ -18,6 +18,7 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.cluster import DBSCAN as _DBSCAN
 from sklearn.cluster import OPTICS as _OPTICS
 from sklearn.cluster import KMeans, MiniBatchKMeans
+from sklearn.decomposition import PCA
 from sklearn.metrics import euclidean_distances, pairwise_distances
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import NearestNeighbors
@@ -106,13 +107,31 @@ def _renumber(labels):
     _,first,inverse = np.unique(labels, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[inverse]
 
+# %% ../nbs/50_clustering.ipynb #5b1c7a31
+MATRIX_DIMENSIONS = 24 # Above, a matrix of distances is quicker
+
+def all_distances(
+    x, # (n, d)
+)->np.ndarray: # (n(n-1)/2,) float64: row by row, what is right of the diagonal
+    "Euclidean distances of all pairs, as linkages want them."
+    n = len(x)
+    x = x.astype(np.float64)
+    x -= x.mean(0)
+    found,at = np.empty(n*(n-1)//2),0
+    for start in range(0, n, 512):
+        for i,row in enumerate(euclidean_distances(x[start:start+512], x[start:]), start):
+            found[at:at+n-1-i] = row[i-start+1:]
+            at += n-1-i
+    return found
+
 # %% ../nbs/50_clustering.ipynb #194a175a
 def weighted_ward(
     centers, # (m, d)
     weights, # How many points each stands for, (m,)
 )->np.ndarray: # Linkage matrix as in SciPy, (m - 1, 4); the last column is the sum of weights
-    "Ward's tree of weighted points, in memory linear in m, by the nearest-neighbour chain."
+    "Ward's tree of weighted points by the nearest-neighbour chain, in memory linear in m, or in m² with many dimensions."
     m = len(centers)
+    if np.shape(centers)[1]>MATRIX_DIMENSIONS and 8*m*m<=2**29: return _linkage(_chain_by_matrix(np.array(centers, float), np.array(weights, float)), m)
     c,w,name = np.array(centers, float),np.array(weights, float),np.arange(m)
     alive,merges,chain = np.ones(m, bool),[],[]
     while len(merges)<m-1:
@@ -132,6 +151,26 @@ def weighted_ward(
         w[b],alive[a] = w[a]+w[b],False
     return _linkage(merges, m)
 
+def _chain_by_matrix(c, w):
+    "The merges of `weighted_ward`, with the cost of each in a matrix that is kept up to date (Lance and Williams 1967)."
+    cost = euclidean_distances(c-c.mean(0), squared=True)
+    cost *= w[:, None]*w/(w[:, None]+w)
+    np.fill_diagonal(cost, np.inf)
+    alive,merges,chain = np.ones(len(c), bool),[],[]
+    while len(merges)<len(c)-1:
+        if not chain: chain = [int(alive.argmax())]
+        a = chain[-1]
+        b = int(cost[a].argmin())
+        if len(chain)>1 and cost[a, chain[-2]]<=cost[a, b]: b = chain[-2] # Nearest to each other
+        if len(chain)<2 or b!=chain[-2]: chain.append(b); continue
+        merges.append((a, b, (2*cost[a, b])**.5, w[a]+w[b]))
+        chain = chain[:-2]
+        after = ((w[a]+w)*cost[a]+(w[b]+w)*cost[b]-w*cost[a, b])/(w[a]+w[b]+w) # Infinite for those that are gone
+        after[a] = after[b] = np.inf
+        cost[b],cost[:, b],cost[a],cost[:, a] = after,after,np.inf,np.inf
+        w[b],alive[a] = w[a]+w[b],False
+    return merges
+
 def _linkage(merges, m):
     "Merges of representatives, in any order, as a linkage matrix sorted by height."
     node,tree = np.arange(m),np.zeros((m-1, 4))
@@ -139,23 +178,6 @@ def _linkage(merges, m):
         tree[i] = *sorted((node[a], node[b])),height,size
         node[b] = m+i
     return tree
-
-# %% ../nbs/50_clustering.ipynb #5b1c7a31
-MATRIX_DIMENSIONS = 24 # Above, a matrix of distances is quicker
-
-def all_distances(
-    x, # (n, d)
-)->np.ndarray: # (n(n-1)/2,) float64: row by row, what is right of the diagonal
-    "Euclidean distances of all pairs, as linkages want them."
-    n = len(x)
-    x = x.astype(np.float64)
-    x -= x.mean(0)
-    found,at = np.empty(n*(n-1)//2),0
-    for start in range(0, n, 512):
-        for i,row in enumerate(euclidean_distances(x[start:start+512], x[start:]), start):
-            found[at:at+n-1-i] = row[i-start+1:]
-            at += n-1-i
-    return found
 
 # %% ../nbs/50_clustering.ipynb #42b5f91c
 class Ward(NearestPredict):
@@ -181,9 +203,11 @@ class Ward(NearestPredict):
             return cut_tree(self.tree_, self.n_clusters)
         warnings.warn(f"Ward on {n:,} × {d} would take n·n·d = {n*n*d:.0e} steps; merging {self.n_micro:,} k-means micro-clusters instead. For the exact tree, reduce to fewer dimensions or raise `max_work`.", stacklevel=4)
         seed = check_random_state(self.random_state).randint(2**31-1)
-        micro = KMeans(self.n_micro, init='random', n_init=1, max_iter=5, random_state=seed).fit(x)
-        used,self.leaf_,size = np.unique(micro.labels_, return_inverse=True, return_counts=True)
-        self.tree_ = weighted_ward(micro.cluster_centers_[used], size)
+        few = PCA(50, svd_solver='covariance_eigh').fit_transform(x) if d>50 else x # Enough to tell who is close to whom
+        micro = KMeans(self.n_micro, init='random', n_init=1, max_iter=5, random_state=seed).fit_predict(few)
+        used,self.leaf_,size = np.unique(micro, return_inverse=True, return_counts=True)
+        centers = sp.csr_matrix((np.ones(n, x.dtype), (self.leaf_, np.arange(n))), (len(used), n))@x/size[:, None]
+        self.tree_ = weighted_ward(centers, size)
         return cut_tree(self.tree_, check_k(self.n_clusters, len(used)))[self.leaf_]
 
 @clusterers.add('ward', paper='Ward 1963; Müllner, fastcluster, JSS 2013')

@@ -259,7 +259,10 @@ def write_text(
     with atomic_path(path) as tmp: tmp.write_text(text, encoding='utf-8', newline='\n')
     return Path(path)
 
-def write_json(path, obj):
+def write_json(
+    path, # File to write
+    obj, # Anything that `plain` understands
+)->Path: # `path`
     "Write `obj` as JSON, whole or not at all; NaN and infinities become null."
     return write_text(path, json.dumps(plain(obj), indent=1, ensure_ascii=False, allow_nan=False)+'\n')
 
@@ -352,6 +355,16 @@ def _sources():
 
 _sources() # When the library is imported
 
+def _does(source):
+    "What code does, as text: nothing of comments, docstrings, layout and numbers of lines."
+    tree = ast.parse(source)
+    for n in ast.walk(tree):
+        if isinstance(n, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and ast.get_docstring(n, clean=False) is not None: n.body[0] = ast.Pass()
+    return ast.dump(tree)
+
+@lru_cache(None)
+def _instructions(module): return _does(_sources()[module])
+
 @lru_cache(None)
 def _needs(module):
     "The module and all of this package that it imports, directly or not."
@@ -370,7 +383,7 @@ def code_fingerprint(
     names = [m.removeprefix('clustering_nb.') for m in modules] or [m for m in _sources() if m not in _showing]
     for n in names:
         if n not in _sources(): raise ValueError(f"clustering_nb has no module {n!r}. {did_you_mean(n, _sources())}")
-    return fingerprint([(n, _sources()[n]) for n in sorted(set().union(*map(_needs, names)))], versions())
+    return fingerprint([(n, _instructions(n)) for n in sorted(set().union(*map(_needs, names)))], versions())
 
 # %% ../nbs/00_core.ipynb #b2cee07e
 def prune(

@@ -126,7 +126,9 @@ def _hidden(parts): return any(p.startswith('.') or p in ('__MACOSX', 'Thumbs.db
 
 class FolderFiles:
     "The image files below a folder, sorted by name. Links are followed to files inside of the folder only."
-    def __init__(self, root):
+    def __init__(self,
+        root, # The folder
+    ):
         self.root,self.names,self.folders,self.skipped,self.ignored = Path(root),[],set(),[],Counter()
         top,todo = os.path.realpath(root),['']
         while todo: # No recursion: a stranger may nest folders without end
@@ -166,7 +168,9 @@ class FolderFiles:
 # %% ../nbs/10_data.ipynb #8cc2c53d
 class ZipFiles:
     "The image files in a zip, read where they are: names that would leave the archive can do no harm."
-    def __init__(self, path):
+    def __init__(self,
+        path, # The zip
+    ):
         self.root,self.folders,self.skipped,self.ignored = Path(path),set(),[],Counter()
         try: self._zip = zipfile.ZipFile(path)
         except zipfile.BadZipFile as e: raise ValueError(f"{printable(path)} is not a zip, or was cut off: {e}. Try `unzip -t` on it, or fetch it again.") from e
@@ -240,7 +244,14 @@ def parallel(
 # %% ../nbs/10_data.ipynb #9d507647
 class LazyPixels:
     "Pixels of image files, (n, size, size, 3) as uint8, decoded when sliced."
-    def __init__(self, files, names, digests, size=64, fit='crop', interpolation='bilinear'):
+    def __init__(self,
+        files, # A `FolderFiles` or `ZipFiles`
+        names, # Of the images in it, (n,)
+        digests, # Of their contents, (n,)
+        size=64, # Side of the squares
+        fit='crop', # How: `crop`, `squash`, `pad` or `contain`
+        interpolation='bilinear', # Or `bicubic`
+    ):
         self.files,self.names,self.digests,self.size,self.fit,self.interpolation = files,np.asarray(names, dtype=object),np.asarray(digests),size,fit,interpolation
 
     dtype,ndim = np.dtype(np.uint8),4

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['CLUSTERS', 'COPIES', 'VOTERS', 'WEIGHTS', 'read_names', 'names_by_cluster', 'words_of', 'suggest_names',
            'cluster_table', 'RunFolder', 'read_run', 'read_copies', 'copies_of', 'copies_table', 'safe_name',
-           'plan_export', 'export_run', 'Placed', 'vote', 'assign']
+           'plan_export', 'export_run', 'Placed', 'vote', 'turned_away', 'assign']
 
 # %% ../nbs/85_sorting.ipynb #8689ef35
 import csv
@@ -320,7 +320,7 @@ class Placed:
     labels: np.ndarray # Clusters, (m,), -1 for those that belong nowhere
     strength: np.ndarray # Share of the neighbours that voted so, (m,)
     nearest: list # Name of the nearest old photo of each
-    distance: np.ndarray # How far that is, as a share of how far nearly all old photos are from theirs, (m,)
+    distance: np.ndarray # How far that is, or how far it is turned away, as a share of what is usual among old photos, (m,)
     run: RunFolder
     skipped: list = field(default_factory=list) # (name, reason) of files that could not be read
 
@@ -352,6 +352,21 @@ def vote(
     share = far[:, 0]/limit
     return np.where((won<0)|(share>1), -1, won),np.where((won<0)|(share>1), 0, votes.max(1)),at[:, 0],share
 
+# %% ../nbs/85_sorting.ipynb #7c21d0a4
+def turned_away(
+    old, # Vectors of old images, (n, d)
+    new, # Of new ones, (m, d)
+    k=10, # The neighbour whose angle counts
+)->np.ndarray: # (m,), 0 where there are too few old ones to tell
+    "How far the direction of each new vector is from those of the old ones, as a share of the limit that 99 of 100 old ones keep (deep nearest neighbours: Sun et al., ICML 2022)."
+    if len(old)<200: return np.zeros(len(new))
+    unit = lambda x: (x/np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    old = unit(old)
+    finder = NearestNeighbors(n_neighbors=k+1, algorithm='brute').fit(old)
+    some = old[np.random.default_rng(0).permutation(len(old))[:5000]]
+    limit = max(np.quantile(finder.kneighbors(some)[0][:, k], .99), 1e-3) # The nearest is the image itself
+    return finder.kneighbors(unit(new), n_neighbors=k)[0][:, k-1]/limit
+
 # %% ../nbs/85_sorting.ipynb #4a8840f5
 def _embedder(run, stage, images, size):
     "The embedder of a run, for images like these."
@@ -381,4 +396,13 @@ def assign(
     if 'pca_components' in arrays: x = (x-arrays['pca_mean'])@arrays['pca_components'].T/arrays['pca_scale']
     if x.shape[1]!=arrays['base'].shape[1]: raise ValueError(f"New photos have {x.shape[1]} numbers each, those of the run {arrays['base'].shape[1]}: the embedder is another one now. Run it again.")
     labels,strength,at,share = vote(arrays['base'], arrays['labels'], x.astype(np.float32))
-    return Placed(images.names.tolist(), labels, strength, [str(arrays['names'][i]) for i in at], share, run, images.skipped)
+    turned = turned_away(_before(arrays['base'], arrays), _before(x, arrays))
+    labels[turned>1],strength[turned>1] = -1,0
+    return Placed(images.names.tolist(), labels, strength, [str(arrays['names'][i]) for i in at], np.maximum(share, turned), run, images.skipped)
+
+def _before(x, arrays):
+    "Vectors as they were before principal components were taken, as far as these tell, but in as few dimensions: (n, d+1)."
+    if 'pca_components' not in arrays: return x
+    components,mean = arrays['pca_components'].astype(np.float64),arrays['pca_mean'].astype(np.float64)
+    inside = mean@components.T
+    return np.column_stack([x*arrays['pca_scale']+inside, np.full(len(x), np.sqrt(max(mean@mean-inside@inside, 0)))])
