@@ -185,7 +185,7 @@ def _merge(known, row):
     return _ordered(pd.DataFrame([*known.to_dict('records'), row]))
 
 def add_row(path, row):
-    "Enter a row into the CSV `path`."
+    "Enter `row`, a dict as from `make_row`, into the CSV `path`."
     with only_one(f'rows {Path(path).resolve()}'): write_text(path, _merge(read_rows(path), row).to_csv(index=False, lineterminator='\n'))
 
 # %% ../nbs/61_harness.ipynb #56a466a0
