@@ -24,6 +24,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument('--venv', default='.venv-lowest', type=Path)
     p.add_argument('--list', action='store_true', help="print the versions, and do nothing")
+    p.add_argument('--only', nargs='*', help="names of test files and notebooks, without what comes after the dot")
     a = p.parse_args()
     config = ConfigParser(delimiters=['='])
     config.read(ROOT/'settings.ini', encoding='utf-8')
@@ -36,9 +37,10 @@ def main():
     subprocess.run([*pip, *wanted], check=True)
     subprocess.run([*pip, '--no-deps', '--no-build-isolation', '-e', ROOT], check=True)
     env = os.environ|{'NUMBA_CACHE_DIR': str(venv/'numba'), 'OMP_NUM_THREADS': '1', 'CLUSTERING_NB_PROGRESS': '0'}
-    failed = [t for t in TESTS if subprocess.run([python, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', t], cwd=ROOT, env=env).returncode]
+    chosen = lambda path: not a.only or Path(path).stem in a.only
+    failed = [t for t in TESTS if chosen(t) and subprocess.run([python, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', t], cwd=ROOT, env=env).returncode]
     for path in sorted((ROOT/'nbs').glob('[0-9]*.ipynb')):
-        if path.stem not in LEFT_OUT and subprocess.run([venv/'bin/nbdev_test', '--path', path, '--n_workers', '0'], cwd=ROOT, env=env).returncode: failed.append(path.name)
+        if path.stem not in LEFT_OUT and chosen(path) and subprocess.run([venv/'bin/nbdev_test', '--path', path, '--n_workers', '0'], cwd=ROOT, env=env).returncode: failed.append(path.name)
     print('\n'.join(f'failed: {f}' for f in failed) or 'All passed.')
     return int(bool(failed))
 
