@@ -1,0 +1,71 @@
+"Tools of the repository: what is stale, what the README is made of, what the lowest versions are."
+import json
+import sys
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT/'tools'))
+import lowest  # noqa: E402
+import readme  # noqa: E402
+import studies  # noqa: E402
+
+def notebook(*cells): return {'cells': [{'cell_type': 'code', 'source': [s], 'outputs': [], 'metadata': {}, 'id': f'c{i}'} for i,s in enumerate(cells)], 'metadata': {}, 'nbformat': 4, 'nbformat_minor': 5}
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    "A project with one study and one page of results."
+    (tmp_path/'nbs/studies').mkdir(parents=True); (tmp_path/'results').mkdir()
+    monkeypatch.setattr(studies, 'ROOT', tmp_path); monkeypatch.setattr(studies, 'RECORD', tmp_path/'results/executed.json'); monkeypatch.setattr(studies, 'PAGES', ('nbs/results.ipynb',))
+    monkeypatch.delenv('CLUSTERING_NB_FULL', raising=False)
+    monkeypatch.setenv('CLUSTERING_NB_FULL', '0')
+    (tmp_path/'nbs/studies/one.ipynb').write_text(json.dumps(notebook('from clustering_nb.metrics import score', '1+1')))
+    (tmp_path/'nbs/results.ipynb').write_text(json.dumps(notebook('2+2')))
+    (tmp_path/'results/one.csv').write_text('a\n1\n')
+    return tmp_path
+
+def test_what_is_stale_is_executed_once(project, monkeypatch, capsys):
+    done = []
+    monkeypatch.setattr(studies, 'execute', lambda path, *_: done.append(path.name))
+    assert studies.main([])==0 and done==['one.ipynb', 'results.ipynb'] # Studies first
+    assert studies.main([])==0 and len(done)==2
+    (project/'results/one.csv').write_text('a\n2\n') # The page shows it, the study doesn't
+    studies.main([])
+    assert done[2:]==['results.ipynb']
+    (project/'nbs/studies/one.ipynb').write_text(json.dumps(notebook('from clustering_nb.metrics import score', '1+2')))
+    studies.main(['--list'])
+    assert 'nbs/studies/one.ipynb: stale' in capsys.readouterr().out and len(done)==3
+    studies.main([])
+    assert done[3:]==['one.ipynb']
+    studies.main(['--all', str(project/'nbs/studies/one.ipynb')])
+    assert done[4:]==['one.ipynb']
+
+def test_a_study_that_fails_stays_stale(project, monkeypatch, capsys):
+    def fail(path, *_): raise studies.Refused('cell 1: no')
+    monkeypatch.setattr(studies, 'execute', fail)
+    assert studies.main([])==1
+    assert 'cell 1: no' in capsys.readouterr().err and studies.stale('nbs/studies/one.ipynb')
+
+def test_other_code_makes_a_study_stale(project, monkeypatch):
+    import clustering_nb.core
+    first = studies.fingerprint('nbs/studies/one.ipynb')
+    monkeypatch.setattr(clustering_nb.core, 'code_fingerprint', lambda *m: f'other {m}')
+    assert studies.modules('nbs/studies/one.ipynb')==['clustering_nb.metrics'] and studies.fingerprint('nbs/studies/one.ipynb')!=first
+
+def test_links_of_the_readme():
+    said = readme.moved('[a](results.ipynb) [b](../assets/x.png) [c](#here) [d](https://x.org/y) `LICENSE.md` `CHANGELOG.md`\n\n```sh\n[e](f.ipynb)\n```\n', 'nbs')
+    assert '[a](nbs/results.ipynb) [b](assets/x.png) [c](#here) [d](https://x.org/y) `LICENSE.md` [CHANGELOG.md](CHANGELOG.md)' in said and '[e](f.ipynb)' in said
+
+def test_figures_stay_out_of_the_readme():
+    assert readme.shown({'output_type': 'execute_result', 'data': {'text/plain': ['Figure()'], readme.__dict__.get('PLOTLY', 'application/vnd.plotly.v1+json'): {}}})==''
+    assert readme.shown({'output_type': 'display_data', 'data': {'text/markdown': ['| a |'], 'text/plain': ['…']}})=='| a |'
+    assert '3' in readme.shown({'output_type': 'execute_result', 'data': {'text/plain': ['3']}})
+
+def test_lowest_versions():
+    config = ConfigParser(delimiters=['='])
+    config.read(ROOT/'settings.ini', encoding='utf-8')
+    found = lowest.lowest(config['DEFAULT'])
+    assert all('==' in r and '<' not in r and '>' not in r for r in found) and len({r.split('==')[0] for r in found})==len(found)
+    assert f"torch=={config['DEFAULT']['torch_requirements'].split('torch>=')[1].split()[0]}" in found
