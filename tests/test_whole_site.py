@@ -41,10 +41,12 @@ def test_every_page_in_a_browser(whole, browser):
                     try: v.page.wait_for_function('n => document.querySelectorAll(".plotly-figure .main-svg:first-of-type").length >= n', arg=n)
                     except Exception as e: found.append(f"of {n} figures not all were drawn: {e}")
                 found += [f'no words for {what}' for what in v.page.evaluate(WORDLESS)]
-                for width in (1300, 390):
+                for width in (1300, 1000, 390):
                     v.page.set_viewport_size({'width': width, 'height': 900})
                     wide = v.page.evaluate('Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)')
                     if wide>width: found.append(f'{wide} px wide in a window of {width}')
+                    text = v.page.evaluate('document.querySelector("main").clientWidth')
+                    if text<.45*width: found.append(f'the text has {text} px of {width}')
                 found += v.wrong
             if found: wrong[name] = found
     assert wrong=={}
