@@ -6,10 +6,12 @@
 __all__ = ['did_you_mean', 'patch_to', 'all_or_nothing', 'installed', 'need', 'Entry', 'Registry', 'cache_folder', 'atomic_path',
            'writing_to', 'aside_in', 'abandoned', 'remove_folder', 'write_text', 'write_json', 'plain', 'reason',
            'printable', 'safe_cell', 'plain_cell', 'fingerprint', 'versions', 'code_fingerprint', 'prune', 'only_one',
-           'Cache', 'parse_value', 'sizes', 'progress_shown', 'progress', 'available_memory', 'check_memory']
+           'Cache', 'parse_value', 'sizes', 'progress_shown', 'progress', 'available_memory', 'check_memory',
+           'release_memory']
 
 # %% ../nbs/00_core.ipynb #05af3ac7
 import ast
+import ctypes
 import difflib
 import errno
 import hashlib
@@ -520,3 +522,8 @@ def check_memory(
     "Raise MemoryError, with both figures and the way out, if `n_bytes` are more than can be had with a tenth to spare."
     free = int(available_memory()*.9)
     if n_bytes>free: raise MemoryError(f"{what} needs about {n_bytes/2**30:.1f} GiB, and {free/2**30:.1f} GiB can be had. {instead}")
+
+# %% ../nbs/00_core.ipynb #3e9d0b41
+def release_memory():
+    "Give what is free back to the system. glibc keeps what threads have freed, each of them for itself; elsewhere nothing is to be done."
+    with suppress(OSError, AttributeError, TypeError): ctypes.CDLL(None).malloc_trim(0)

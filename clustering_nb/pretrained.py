@@ -21,7 +21,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from .core import atomic_path, cache_folder, check_memory, code_fingerprint, did_you_mean, fingerprint, need, patch_to, printable, progress, prune, reason
+from .core import atomic_path, cache_folder, check_memory, code_fingerprint, did_you_mean, fingerprint, need, patch_to, printable, progress, prune, reason, release_memory
 from .data import Images, LazyPixels, as_images, check_range
 from .training import best_device, fast_bfloat16, seeded
 
@@ -370,6 +370,7 @@ def _compute(self, images, wanted, store):
                 block += [d for d,_ in batch]
                 bar.update(len(batch))
                 if store and len(block)>=BLOCK: store,block = self._write(store, found, block),[]
+                if bar.n%BLOCK<len(batch): release_memory() # Batches that several threads freed add up to gigabytes
     finally: # An interruption loses no more than the batch under way
         if store and block: self._write(store, found, block)
     return found
