@@ -3,6 +3,7 @@
 `python tools/test.py [--only notebooks|pytest] [--jobs N]`"""
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -54,6 +55,7 @@ def main():
     p.add_argument('--only', choices=('notebooks', 'pytest'))
     p.add_argument('--jobs', type=int, default=min(os.cpu_count() or 1, 4))
     args = p.parse_args()
+    if signal.getsignal(signal.SIGINT)==signal.SIG_IGN: signal.signal(signal.SIGINT, signal.default_int_handler) # A background job of a shell ignores Ctrl-C, and so would what tests send it to
     passed = failed = skipped = 0
     with tempfile.TemporaryDirectory() as tmp, ThreadPoolExecutor(args.jobs) as pool:
         env = environment(tmp)
