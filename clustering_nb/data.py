@@ -67,6 +67,7 @@ def resize(
     "Make an image square, or just small enough, averaging over the pixels that fall together."
     how = Image.Resampling.BICUBIC if interpolation=='bicubic' else Image.Resampling.BILINEAR
     if fit=='squash': return image.resize((size, size), Image.Resampling.BOX if min(image.size)>=size else how)
+    if fit=='pad' and round(size*min(image.size)/max(image.size))<1: image = image.resize((size, 1) if image.width>image.height else (1, size), how) # Pillow up to 12.0 would make it 0 high
     if fit=='pad': return ImageOps.pad(image, (size, size), how, color='white')
     if fit=='crop': return ImageOps.fit(image, (size, size), how)
     if fit=='contain':

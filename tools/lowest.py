@@ -1,7 +1,7 @@
 """Tests with the lowest versions that settings.ini allows, in an environment of its own: `python tools/lowest.py [--venv .venv-lowest]`
 
-Every bound `name>=version` of the base, of the extras `torch` and `parquet` and of the development tools is taken as `name==version`;
-what these need themselves is left to pip. Then the tests run that need no more than that."""
+Every bound `name>=version` of the base and of the extras `torch` and `parquet` is taken as `name==version`; the development tools, and
+what all these need themselves, are left to pip. Then the tests run that need no more than that."""
 import argparse
 import os
 import re
@@ -17,7 +17,7 @@ LEFT_OUT = {'31_cnn'} # Keras, whose bounds are those of TensorFlow
 
 def lowest(config):
     "Requirements at their lowest: a list of `name==version`."
-    needs = [r for key in ('requirements', *(f'{e}_requirements' for e in EXTRAS), 'dev_requirements') for r in config[key].split()]
+    needs = [r for key in ('requirements', *(f'{e}_requirements' for e in EXTRAS)) for r in config[key].split()]
     return list(dict.fromkeys(re.sub(r'>=([^,]+).*', r'==\1', r) for r in needs))
 
 def main():
@@ -28,13 +28,13 @@ def main():
     a = p.parse_args()
     config = ConfigParser(delimiters=['='])
     config.read(ROOT/'settings.ini', encoding='utf-8')
-    wanted,venv = lowest(config['DEFAULT']),(ROOT/a.venv).resolve()
+    wanted,tools,venv = lowest(config['DEFAULT']),config['DEFAULT']['dev_requirements'].split(),(ROOT/a.venv).resolve()
     if a.list: print('\n'.join(wanted)); return 0
     python = venv/'bin/python'
     if not python.exists(): subprocess.run([sys.executable, '-m', 'venv', venv], check=True)
     pip = [python, '-m', 'pip', 'install', '--disable-pip-version-check', '-q']
     subprocess.run([*pip, 'setuptools<80', 'wheel'], check=True)
-    subprocess.run([*pip, *wanted], check=True)
+    subprocess.run([*pip, *wanted, *tools], check=True)
     subprocess.run([*pip, '--no-deps', '--no-build-isolation', '-e', ROOT], check=True)
     env = os.environ|{'NUMBA_CACHE_DIR': str(venv/'numba'), 'OMP_NUM_THREADS': '1', 'CLUSTERING_NB_PROGRESS': '0'}
     chosen = lambda path: not a.only or Path(path).stem in a.only
