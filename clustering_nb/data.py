@@ -36,7 +36,7 @@ MAX_PIXELS = 150_000_000 # Larger images are refused before they are decoded
 MAX_BYTES = 512<<20 # Larger files are refused before they are read
 LARGE = 25_000_000 # Pixels; larger images are decoded one at a time, since one may take gigabytes
 _one_large = threading.Lock()
-_formats = ['JPEG', 'PNG', 'GIF', 'WEBP', 'BMP', 'DIB', 'TIFF', 'PPM', 'JPEG2000', 'TGA', 'ICO', *['AVIF']*features.check('avif')]
+_formats = ['JPEG', 'PNG', 'GIF', 'WEBP', 'BMP', 'DIB', 'TIFF', 'PPM', 'JPEG2000', 'TGA', 'ICO', *['AVIF']*('avif' in features.get_supported_modules())]
 
 class BadImage(ValueError):
     "An image file that can't be used; the message is the reason, in words for a report."
