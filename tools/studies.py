@@ -47,9 +47,8 @@ def stale(name): return record().get(name)!=fingerprint(name)
 
 def remember(name, made_with):
     "Enter a notebook into the record, which appears whole or not at all."
-    aside = RECORD.with_suffix('.part')
-    aside.write_text(json.dumps({k: v for k,v in sorted((record()|{name: made_with}).items()) if (ROOT/k).is_file()}, indent=1)+'\n', encoding='utf-8')
-    os.replace(aside, RECORD)
+    from clustering_nb.core import write_json
+    write_json(RECORD, {k: v for k,v in sorted((record()|{name: made_with}).items()) if (ROOT/k).is_file()})
 
 def main(args=None):
     p = argparse.ArgumentParser(description=__doc__.split(':')[0])
