@@ -19,8 +19,9 @@ from PIL import ExifTags, Image, ImageFilter, ImageOps
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from .core import need, patch_to, plain, printable
+from .core import need, patch_to, plain, printable, progress
 from .data import BadImage, FolderFiles, Images, LazyPixels, ZipFiles, decode, digest_of, find_path, layout, open_image, parallel, upright
+from .distributed import current, distribute
 
 # %% ../nbs/12_audit.ipynb #4f9f8bd6
 SIDE = 256 # Pixels of the longer side of the copy that is measured
@@ -199,6 +200,19 @@ def _look(read, name):
         return {'name': name, 'bytes': len(data), 'digest': digest_of(data), **file_facts(data)}
     except BadImage as e: return name,str(e)
 
+def _look_at(names, files): return [_look(files.read, n) for n in names]
+
+def _look_at_all(files):
+    "A row or a reason for each file, by the workers of a scheduler if we are connected to one."
+    if current() is None: return parallel(partial(_look, files.read), files.names, 'looking')
+    blocks,seen = [files.names[i:i+256] for i in range(0, len(files.names), 256)],[]
+    with progress(None, 'looking', total=len(files.names), unit='file') as bar:
+        for i,rows in distribute(current(), need('clustering_nb.audit')._look_at, blocks, (files,)):
+            if isinstance(rows, Exception): raise rows
+            seen += rows
+            bar.update(len(blocks[i]))
+    return seen
+
 def audit(
     path, # A folder of photos, or a zip of one
     embedder=None, # What gives vectors to find cut and turned copies by, such as `PretrainedFeatures()`; None for hashes alone
@@ -210,7 +224,7 @@ def audit(
     path = find_path(path)
     if path.is_file() and path.suffix.lower()!='.zip': raise ValueError(f"{printable(path)} is neither a folder nor a .zip. Give the folder that the photos are in.")
     files = ZipFiles(path) if Path(path).is_file() else FolderFiles(path)
-    seen = parallel(partial(_look, files.read), files.names, 'looking')
+    seen = _look_at_all(files)
     rows,bad = sorted((r for r in seen if isinstance(r, dict)), key=lambda r: r['name']),[r for r in seen if not isinstance(r, dict)]
     skipped = pd.DataFrame([(printable(n), r) for n,r in sorted(files.skipped+bad)], columns=['file', 'reason'])
     if not rows: raise ValueError(f"No image in {printable(path)} can be read; {len(skipped)} files were tried"+(f", the first is {skipped.file[0]}: {skipped.reason[0]}." if len(skipped) else '.')+" Expected files such as .jpg, .png or .webp, in it or in its subfolders.")

@@ -80,6 +80,7 @@ def parser()->argparse.ArgumentParser: # See its help
     s.add_argument('--scores', default='acc,nmi,ari,ami', metavar='S', help="scores to print, the first one sorts (default acc,nmi,ari,ami; without classes silhouette)")
     s.add_argument('--table', choices=('text', 'markdown', 'latex', 'html'), default='text', help="how to print means (default text)")
     s.add_argument('--no-cache', action='store_true', help="compute every step anew")
+    for command in (r, a, s): command.add_argument('--scheduler', metavar='S', help="divide the work among workers of Dask: local:N for N processes of this machine, or the address of a scheduler, tcp://host:port")
     l = commands.add_parser('list', help="name all methods and data sets", description="Name what recipes can be made of.")
     l.add_argument('--json', action='store_true', help="as JSON")
     return p
@@ -167,7 +168,9 @@ def run_command(
 )->int: # Exit status
     "Cluster, score, draw, write."
     from clustering_nb.core import need, printable
+    from clustering_nb.distributed import connect, read_scheduler
     from clustering_nb.study import Experiment, default_recipe, make_recipe, run
+    if args.scheduler: read_scheduler(args.scheduler) # Mistakes are told before anything is loaded
     if args.recipe and args.embedder: raise ValueError(f"--recipe {args.recipe} says where to begin already; leave out --embedder {args.embedder}, or begin the recipe with it.")
     if args.parquet: need('pyarrow', 'parquet') # Told before the work
     if args.recipe: make_recipe(_with_level(args.recipe, args.level)) # Mistakes are told before anything is loaded
@@ -181,7 +184,7 @@ def run_command(
     if folder.exists() and not folder.is_dir(): raise ValueError(f"{printable(folder)} is a file; --out needs a folder. Choose another one.")
     _not_inside(folder, args.data)
     if not args.out and folder.is_dir(): _same_data(folder, images)
-    result = run(Experiment(args.data, recipe, args.n, args.seed, args.split, args.size), images, cache=not args.no_cache)
+    with connect(args.scheduler): result = run(Experiment(args.data, recipe, args.n, args.seed, args.split, args.size), images, cache=not args.no_cache)
     _heed()
     report = save_run(folder, images, result, args.picture, 'clustering-nb '+shlex.join(_command(args, recipe)), cache=not args.no_cache, copies=copies, parquet=args.parquet)
     row = result.row()
@@ -344,6 +347,7 @@ def audit_command(
     "Look at every picture, say what was found, write the page."
     from clustering_nb.audit import audit
     from clustering_nb.core import installed, printable
+    from clustering_nb.distributed import connect
     folder = Path(args.out) if args.out else Path('runs')/f'{_safe(_base(args.data))}-audit'
     _not_inside(folder, args.data)
     if folder.exists() and not folder.is_dir(): raise ValueError(f"{printable(folder)} is a file; --out needs a folder. Choose another one.")
@@ -352,7 +356,7 @@ def audit_command(
         from clustering_nb.pretrained import PretrainedFeatures
         embedder = PretrainedFeatures()
     elif not args.quick: _say("note: without clustering_nb[torch], equal pictures are found by hashes alone; cut and turned copies are not.")
-    found = audit(args.data, embedder)
+    with connect(args.scheduler): found = audit(args.data, embedder)
     _heed()
     from clustering_nb.audit_page import write_audit
     page = write_audit(found, folder)
@@ -384,6 +388,7 @@ def study_command(
 )->int: # Exit status: 1 if an experiment failed
     "Run all experiments of a file and print means over seeds."
     from clustering_nb.core import printable
+    from clustering_nb.distributed import connect, read_scheduler
     from clustering_nb.harness import read_study, run_study, summary, table_text
     from clustering_nb.metrics import score_words
     study = read_study(args.file)
@@ -393,8 +398,9 @@ def study_command(
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
     jobs = min(args.jobs or cores, cores)
     if args.jobs and args.jobs>jobs: _say(f"note: {args.jobs} jobs would share {jobs} cores; {jobs} are run.")
-    _say(f"{study.name}: {len(study.experiments)} experiments, {jobs} at a time")
-    rows = run_study(study.experiments, out, jobs, cache=not args.no_cache, folder=study.folder)
+    if args.scheduler: read_scheduler(args.scheduler)
+    _say(f"{study.name}: {len(study.experiments)} experiments, {args.scheduler or f'{jobs} at a time'}")
+    with connect(args.scheduler): rows = run_study(study.experiments, out, jobs, cache=not args.no_cache, folder=study.folder)
     _heed()
     failed = rows[rows.error!='']
     if len(failed)<len(rows):

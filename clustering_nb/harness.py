@@ -28,6 +28,7 @@ import numpy as np
 
 from .core import atomic_path, cache_folder, did_you_mean, fingerprint, need, only_one, plain, printable, progress, versions, write_text
 from .data import Images, datasets, load
+from .distributed import current, distribute
 from .study import Experiment, parse_recipe, run, stages_code
 
 # %% ../nbs/61_harness.ipynb #db617dc8
@@ -285,7 +286,7 @@ def _checked(experiments, load_images):
 def run_study(
     experiments, # Several `Experiment`s
     path=None, # CSV to continue and to write; None keeps rows in memory only
-    jobs=None, # Processes, one thread each; None for this process with all its threads
+    jobs=None, # Processes, one thread each; None for this process with all its threads; within `connect` the workers of a scheduler do the work instead
     images=None, # `Images` to use instead of what the experiments name
     cache=True, # As for `run`
     folder=None, # Where paths of data start from; by default the current folder
@@ -310,7 +311,8 @@ def run_study(
     todo = still(list(wanted))
     with progress(None, 'experiments', total=len(wanted), unit='row') as bar:
         bar.update(len(wanted)-len(todo))
-        if jobs is None: _here(todo, wanted, _Loader(images, folder), cache, enter, bar)
+        if current() is not None: _on_workers(current(), todo, wanted, (images, folder, cache), enter, still, bar)
+        elif jobs is None: _here(todo, wanted, _Loader(images, folder), cache, enter, bar)
         else: _in_workers(todo, wanted, (images, folder, cache), enter, still, bar, min(jobs, len(todo)), path)
     return _ordered(pd.DataFrame(list(rows.values()))).set_index(list(identity), drop=False).loc[list(wanted)].reset_index(drop=True)
 
@@ -369,6 +371,31 @@ def _changed(path):
     "When a file was written last."
     try: return path.stat().st_mtime_ns if path else None
     except OSError: return None
+
+# %% ../nbs/61_harness.ipynb #5d1b7c02
+_kept = {}
+
+def _row_on_worker(e, images, folder, cache):
+    "What a worker of a scheduler does: the row, or None if another process is at it."
+    if images is not None: return _claimed(e, images, cache)
+    if folder not in _kept: _kept.clear()
+    return _claimed(e, _kept.setdefault(folder, _Loader(None, folder))(e), cache)
+
+def _on_workers(workers, todo, wanted, args, enter, still, bar):
+    "Make the rows on the workers of a scheduler; rows that another study is at come last."
+    while todo:
+        elsewhere,who_of = [],list(todo)
+        for i,row in distribute(workers, need('clustering_nb.harness')._row_on_worker, [wanted[who][0] for who in todo], args, _next):
+            e,key = wanted[who := who_of[i]]
+            if row is None: elsewhere.append(who); continue
+            if not isinstance(row, Exception) and row['key']!=(key or ''): row = ValueError(f"a worker finds other images under {printable(e.data)} than this process. Give all machines the same files")
+            if isinstance(row, Exception): row = {**dict(zip(identity, who)), 'error': f'{type(row).__name__}: {row}', 'key': key or ''}
+            enter(who, row)
+            bar.update(); bar.set_postfix_str(e.recipe)
+        left = still(elsewhere)
+        bar.update(len(elsewhere)-len(left))
+        todo = left
+        if todo: time.sleep(1) # They may be done by then, or their process may have been killed
 
 # %% ../nbs/61_harness.ipynb #98096f7a
 def grid(

@@ -23,6 +23,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .core import atomic_path, cache_folder, check_memory, code_fingerprint, did_you_mean, fingerprint, need, patch_to, printable, progress, prune, reason, release_memory
 from .data import Images, LazyPixels, as_images, check_range
+from .distributed import current, distribute
 from .training import best_device, fast_bfloat16, seeded
 
 # %% ../nbs/33_pretrained.ipynb #f53142a7
@@ -352,7 +353,8 @@ def _known_or_new(self, images):
     for i,d in enumerate(digests):
         if d not in known: first.setdefault(d, i) # Equal images once
     out = np.empty((len(images), self.facts_.width), np.float32)
-    new = self._compute(images, list(first.items()), store)
+    compute = self._compute if current() is None else self._compute_on_workers
+    new = compute(images, list(first.items()), store)
     for i,d in enumerate(digests): out[i] = known[d] if d in known else new[d]
     return out
 
@@ -384,6 +386,45 @@ def _write(self, store, found, block):
     except OSError as e:
         warnings.warn(f"Features are not kept in {printable(store.folder.parent)}: {e.strerror or e}. CLUSTERING_NB_CACHE names another folder.")
         return None
+
+# %% ../nbs/33_pretrained.ipynb #7a0c11d4
+_on_this_worker = {}
+
+def _embed_block(batches, params, bfloat16, digest):
+    "What a worker does: vectors of several batches of images, one below the other."
+    key = repr(sorted(params.items()))
+    if key not in _on_this_worker:
+        _on_this_worker.clear()
+        _on_this_worker[key] = PretrainedFeatures(**params).fit(batches[0])
+    embedder = _on_this_worker[key]
+    if embedder.weights_digest_!=digest: raise RuntimeError(f"{embedder.network} has other weights on a worker. Install the same on all machines")
+    embedder.bfloat16_ = bfloat16
+    found = np.concatenate([embedder._forward(embedder._square(b)) for b in batches])
+    release_memory()
+    return found
+
+@patch_to(PretrainedFeatures)
+def _compute_on_workers(self, images, wanted, store):
+    "As `_compute`, by the workers of a scheduler."
+    size,found = max(BLOCK//4//self.batch_size, 1)*self.batch_size,{}
+    blocks = [wanted[i:i+size] for i in range(0, len(wanted), size)]
+    pieces = _Pieces(images, blocks, self.batch_size)
+    params = self.get_params()|{'cache': False, 'weights': self.weights and str(Path(self.weights).resolve())}
+    with progress(None, f'features by {self.network}', total=len(wanted), unit='image') as bar:
+        for i,z in distribute(current(), need('clustering_nb.pretrained')._embed_block, pieces, (params, self.bfloat16_, self.weights_digest_)):
+            if isinstance(z, Exception): raise z
+            found |= {d: v for (d,_),v in zip(blocks[i], z)}
+            bar.update(len(blocks[i]))
+            if store: store = self._write(store, found, [d for d,_ in blocks[i]])
+    return found
+
+class _Pieces:
+    "Lists of batches of images, made when asked for."
+    def __init__(self, images, blocks, batch_size): self.images,self.blocks,self.batch_size = images,blocks,batch_size
+    def __len__(self): return len(self.blocks)
+    def __getitem__(self, i):
+        at = [j for _,j in self.blocks[i]]
+        return [self.images._take(np.array(at[k:k+self.batch_size])) for k in range(0, len(at), self.batch_size)]
 
 # %% ../nbs/33_pretrained.ipynb #b5debed2
 @patch_to(PretrainedFeatures)

@@ -1,0 +1,169 @@
+"Schedulers and workers that are real processes on the loopback interface, and what happens when one of them ends."
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+pytest.importorskip('distributed', reason="Dask is not installed: pip install 'clustering_nb[scale]'")
+
+from clustering_nb.data import load
+from clustering_nb.distributed import connect, distribute
+from clustering_nb.harness import grid, measured
+
+PROGRAM,DASK = (Path(sys.executable).with_name(name) for name in ('clustering-nb', 'dask'))
+STUDY = 'data = "digits"\nn = 400\nseeds = 4\nrecipes = ["pixels+kmeans:10", "pixels+pca:{5,10}+{kmeans:10,ward:10}"]\n'
+ONE = dict.fromkeys(('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'NUMBA_NUM_THREADS'), '1')
+
+class Machines:
+    "A scheduler, and workers that can be started and killed one by one."
+    def __init__(self, folder):
+        self.env,self.workers,self.folder = os.environ|ONE|{'PYTHONPATH': str(Path(__file__).parent), 'CLUSTERING_NB_CACHE': str(folder/'cache'), 'DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT': '5s', 'DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES': '2'},[],folder
+        self.start()
+
+    def start(self, port=0):
+        log = (self.folder/'scheduler.log').open('w')
+        self.scheduler = subprocess.Popen([DASK, 'scheduler', '--host', '127.0.0.1', '--port', str(port), '--no-dashboard'], env=self.env, stdout=log, stderr=log, start_new_session=True)
+        for _ in range(300):
+            found = re.search(r'Scheduler at: +(tcp://[\d.]+:\d+)', (self.folder/'scheduler.log').read_text())
+            if found: self.address = found[1]; return
+            assert self.scheduler.poll() is None, (self.folder/'scheduler.log').read_text()
+            time.sleep(.1)
+        raise AssertionError("The scheduler did not start.")
+
+    def add(self, *more):
+        log = (self.folder/f'worker-{len(self.workers)}.log').open('w')
+        self.workers.append(subprocess.Popen([DASK, 'worker', self.address, '--nthreads', '1', '--host', '127.0.0.1', '--no-dashboard', '--death-timeout', '20', *more], env=self.env, cwd=self.folder, stdout=log, stderr=log, start_new_session=True))
+        return self.workers[-1]
+
+    def kill(self, process):
+        "With all that it started."
+        try: os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError: pass
+        process.wait()
+
+    def study(self, *more): return [PROGRAM, 'study', self.folder/'study.toml', '--out', self.folder/'rows.csv', '--resume', '--no-cache', '--scheduler', self.address, *more]
+
+@pytest.fixture
+def machines(tmp_path):
+    found = Machines(tmp_path)
+    (tmp_path/'study.toml').write_text(STUDY)
+    yield found
+    for p in [*found.workers, found.scheduler]: found.kill(p)
+
+def comparable(path): return pd.read_csv(path).drop(columns=[*measured], errors='ignore')
+
+@pytest.fixture(scope='module')
+def expected(tmp_path_factory):
+    "The rows of the study, made by the processes of this machine without Dask."
+    folder = tmp_path_factory.mktemp('alone')
+    (folder/'study.toml').write_text(STUDY)
+    subprocess.run([PROGRAM, 'study', folder/'study.toml', '--out', folder/'rows.csv', '--jobs', '1', '--no-cache'], check=True, capture_output=True, env=os.environ|{'CLUSTERING_NB_CACHE': str(folder/'cache')}, timeout=300)
+    return comparable(folder/'rows.csv')
+
+@pytest.fixture(scope='module')
+def photos(tmp_path_factory):
+    "No two alike."
+    root,rng = tmp_path_factory.mktemp('photos')/'in',np.random.default_rng(0)
+    root.mkdir()
+    for i in range(140): Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).resize((64, 48)).save(root/f'{i:03}.jpg')
+    return root
+
+def test_nothing_of_dask_without_the_option(tmp_path):
+    code = "import sys; from clustering_nb.cli import main; main(['run', 'digits', '--n', '100', '--recipe', 'pixels+kmeans:3', '--picture', 'pca', '--out', 'out']); sys.exit(bool({'dask', 'distributed'}&set(sys.modules)))"
+    r = subprocess.run([sys.executable, '-c', code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert r.returncode==0, r.stderr
+
+def test_a_study_has_the_same_rows(expected, tmp_path):
+    (tmp_path/'study.toml').write_text(STUDY)
+    r = subprocess.run([PROGRAM, 'study', 'study.toml', '--out', 'rows.csv', '--scheduler', 'local:2', '--no-cache'], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert r.returncode==0, r.stderr
+    pd.testing.assert_frame_equal(comparable(tmp_path/'rows.csv'), expected)
+
+def test_a_worker_dies_and_another_joins_late(machines, expected):
+    first = machines.add()
+    client = subprocess.Popen(machines.study(), env=machines.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    rows = machines.folder/'rows.csv'
+    for _ in range(140):
+        if rows.exists(): break
+        assert client.poll() is None, client.stdout.read()
+        time.sleep(.1)
+    machines.kill(first) # At the second row or so; now there is nobody
+    time.sleep(2)
+    assert client.poll() is None and len(comparable(rows))<len(expected)
+    machines.add()
+    said,_ = client.communicate(timeout=240)
+    assert client.returncode==0, said
+    pd.testing.assert_frame_equal(comparable(rows), expected)
+
+def test_the_scheduler_goes_and_the_client_is_killed(machines, expected):
+    machines.add()
+    rows = machines.folder/'rows.csv'
+    def begin(at_least):
+        client = subprocess.Popen(machines.study(), env=machines.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for _ in range(140):
+            if rows.exists() and len(comparable(rows))>=at_least: return client
+            assert client.poll() is None, client.stdout.read()
+            time.sleep(.1)
+        raise AssertionError("No row came.")
+    client = begin(1)
+    client.kill(); client.wait() # The worker lets go of its piece, the rows stay
+    done = len(comparable(rows))
+    assert 1<=done<len(expected)
+    client = begin(done+1)
+    machines.kill(machines.scheduler)
+    said,_ = client.communicate(timeout=120)
+    assert client.returncode==1 and 'does not answer any more' in said and 'Traceback' not in said, said
+    kept = len(comparable(rows))
+    assert done<kept<len(expected)
+    machines.start(); machines.add()
+    r = subprocess.run(machines.study(), env=machines.env, capture_output=True, text=True, timeout=240)
+    assert r.returncode==0, r.stderr
+    pd.testing.assert_frame_equal(comparable(rows), expected)
+
+def fill_memory(item):
+    "A piece that one worker can't hold, and others that it can."
+    if item=='much': kept = [np.ones(1<<26) for _ in range(8)]; time.sleep(30); return len(kept)
+    return item
+
+def test_out_of_memory(machines):
+    machines.add('--memory-limit', '1000MB')
+    with connect(machines.address) as workers: found = dict(distribute(workers, fill_memory, ['a little', 'much', 'a little more']))
+    assert found[0]=='a little' and found[2]=='a little more'
+    assert isinstance(found[1], RuntimeError) and 'run out of memory' in str(found[1])
+
+def test_embedding_is_the_same(photos, machines, monkeypatch):
+    pretrained = pytest.importorskip('clustering_nb.pretrained', reason="torch is not installed: pip install 'clustering_nb[torch]'")
+    monkeypatch.setenv('CLUSTERING_NB_CACHE', str(machines.folder/'mine'))
+    monkeypatch.setattr(pretrained, 'BLOCK', 128) # Five pieces
+    images = load(str(photos))
+    alone = pretrained.PretrainedFeatures(cache=False).fit_transform(images)
+    one,_ = machines.add(),machines.add()
+    embedder = pretrained.PretrainedFeatures().fit(images)
+    with connect(machines.address), monkeypatch.context() as m:
+        write = pretrained.FeatureStore.write
+        def write_and_kill(*args):
+            if one.poll() is None: machines.kill(one)
+            return write(*args)
+        m.setattr(pretrained.FeatureStore, 'write', write_and_kill)
+        assert np.allclose(embedder.transform(images), alone, atol=1e-2)
+    monkeypatch.setattr(embedder, '_compute', lambda images, wanted, store: {} if not wanted else pytest.fail("computed again"))
+    assert np.allclose(embedder.transform(images), alone, atol=1e-2) # All blocks are in the store
+
+def test_an_audit_is_the_same(photos, tmp_path):
+    def files(name, *more):
+        r = subprocess.run([PROGRAM, 'audit', photos, '--quick', '--out', tmp_path/name, *more], capture_output=True, text=True, timeout=240)
+        assert r.returncode==0, r.stderr
+        return pd.read_csv(tmp_path/name/'files.csv')
+    pd.testing.assert_frame_equal(files('alone'), files('divided', '--scheduler', 'local:2'))
+
+def test_a_scheduler_that_is_none():
+    r = subprocess.run([PROGRAM, 'run', 'digits', '--scheduler', 'two'], capture_output=True, text=True, timeout=60)
+    assert r.returncode==1 and 'local:N' in r.stderr and 'Traceback' not in r.stderr, r.stderr
