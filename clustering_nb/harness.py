@@ -28,7 +28,7 @@ import numpy as np
 
 from .core import atomic_path, cache_folder, did_you_mean, fingerprint, need, only_one, plain, printable, progress, versions, write_text
 from .data import Images, datasets, load
-from .distributed import current, distribute
+from .distributed import current, distribute, one_thread
 from .study import Experiment, parse_recipe, run, stages_code
 
 # %% ../nbs/61_harness.ipynb #db617dc8
@@ -190,8 +190,6 @@ def add_row(path, row):
     with only_one(f'rows {Path(path).resolve()}'): write_text(path, _merge(read_rows(path), row).to_csv(index=False, lineterminator='\n'))
 
 # %% ../nbs/61_harness.ipynb #56a466a0
-_one_thread = dict.fromkeys(('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS', 'VECLIB_MAXIMUM_THREADS', 'NUMBA_NUM_THREADS', 'TF_NUM_INTRAOP_THREADS', 'TF_NUM_INTEROP_THREADS'), '1')
-
 @contextmanager
 def _deaf():
     "Processes that are started meanwhile don't hear Ctrl-C, which is for the one that starts them; that one hears it when they are started."
@@ -237,7 +235,7 @@ class _Worker:
         context = multiprocessing.get_context('spawn') # A fork of a process with threads may hang
         self.pipe,other = context.Pipe()
         process = context.Process(target=need('clustering_nb.harness')._serve, args=(other, *self.args), daemon=True)
-        with patch.dict(os.environ, {**_one_thread, 'CLUSTERING_NB_PROGRESS': '0', 'CLUSTERING_NB_CACHE': str(cache_folder())}), _deaf():
+        with patch.dict(os.environ, {**one_thread, 'CLUSTERING_NB_PROGRESS': '0', 'CLUSTERING_NB_CACHE': str(cache_folder())}), _deaf():
             try: process.start()
             except (TypeError, AttributeError, pickle.PicklingError) as e: raise ValueError(f"These images can't be handed to other processes: {e}. Name the data, so that each process loads them, or take `jobs=None`.") from e
         other.close()
