@@ -143,7 +143,7 @@ def _local(n):
     except (RuntimeError, OSError, TimeoutError) as e: raise RuntimeError(f"{n} processes could not be started: {e} A script that starts processes must be a file, and do its work under `if __name__=='__main__':`.") from e
 
 def dask_setup(worker):
-    "What Dask calls in a worker that was started with `--preload clustering_nb.distributed`."
+    "What Dask calls in `worker`, if it was started with `--preload clustering_nb.distributed`."
     _quiet()
 
 @contextmanager
