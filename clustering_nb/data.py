@@ -22,7 +22,7 @@ import zlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -202,6 +202,18 @@ class ZipFiles:
         try:
             with _one_large if self._infos[name].file_size>64<<20 else nullcontext(): return self._zip.read(self._infos[name])
         except Exception as e: raise BadImage(f'damaged in the zip: {printable(e) or type(e).__name__}') from e
+
+# %% ../nbs/10_data.ipynb #2f6c0b72
+@patch_to(FolderFiles)
+def __getstate__(self): return {'root': Path(os.path.abspath(self.root)), 'names': [], 'folders': set(), 'skipped': [], 'ignored': Counter()}
+
+@lru_cache(4)
+def _opened_zip(path, size, changed): return ZipFiles(path)
+
+@patch_to(ZipFiles)
+def __reduce__(self):
+    info = os.stat(self.root)
+    return _opened_zip,(os.path.abspath(self.root), info.st_size, info.st_mtime_ns)
 
 # %% ../nbs/10_data.ipynb #5e9370e3
 _part_folders = {'train': 'train', 'training': 'train', 'val': 'val', 'valid': 'val', 'validation': 'val', 'test': 'test', 'testing': 'test'}

@@ -91,7 +91,7 @@ def test_a_worker_dies_and_another_joins_late(machines, expected):
     first = machines.add()
     client = subprocess.Popen(machines.study(), env=machines.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     rows = machines.folder/'rows.csv'
-    for _ in range(140):
+    for _ in range(1800):
         if rows.exists(): break
         assert client.poll() is None, client.stdout.read()
         time.sleep(.1)
@@ -108,7 +108,7 @@ def test_the_scheduler_goes_and_the_client_is_killed(machines, expected):
     rows = machines.folder/'rows.csv'
     def begin(at_least):
         client = subprocess.Popen(machines.study(), env=machines.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        for _ in range(140):
+        for _ in range(1800):
             if rows.exists() and len(comparable(rows))>=at_least: return client
             assert client.poll() is None, client.stdout.read()
             time.sleep(.1)
