@@ -59,7 +59,7 @@ class Workers:
 
     def addresses(self):
         "Of the workers that are there now; an error if the scheduler is gone, or has had none for long."
-        try: found = [*self.client.scheduler_info()['workers']]
+        try: found = [*self.client.scheduler_info(n_workers=-1)['workers']]
         except (OSError, TimeoutError, RuntimeError) as e: raise self._gone() from e
         if self.client.status!='running': raise self._gone()
         self._since = None if found else self._since or time.monotonic()
