@@ -25,7 +25,7 @@ ONE = dict.fromkeys(('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'NUMBA_NUM_THREA
 class Machines:
     "A scheduler, and workers that can be started and killed one by one."
     def __init__(self, folder):
-        self.env,self.workers,self.folder = os.environ|ONE|{'PYTHONPATH': str(Path(__file__).parent), 'CLUSTERING_NB_CACHE': str(folder/'cache'), 'DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT': '5s', 'DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES': '2'},[],folder
+        self.env,self.workers,self.folder = os.environ|ONE|{'PYTHONPATH': str(Path(__file__).parent), 'CLUSTERING_NB_CACHE': str(folder/'cache'), 'DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT': '5s', 'DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES': '1'},[],folder
         self.start()
 
     def start(self, port=0):
