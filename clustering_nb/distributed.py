@@ -130,12 +130,6 @@ def current(): # `Workers`, or None
     "The workers of the innermost `connect` that we are in."
     return _current[-1] if _current else None
 
-def _quiet(dask_worker=None):
-    "In a worker: Ctrl-C is for the process that has the work done, and so are progress bars."
-    os.environ['CLUSTERING_NB_PROGRESS'] = '0'
-    logging.getLogger('distributed.worker').setLevel(logging.CRITICAL) # Errors of pieces are told where they were asked for
-    with suppress(ValueError): signal.signal(signal.SIGINT, signal.SIG_IGN)
-
 def _local(n):
     "A scheduler with `n` workers on the loopback interface, one thread each."
     environment = one_thread|{'CLUSTERING_NB_PROGRESS': '0', 'CLUSTERING_NB_CACHE': str(cache_folder())}
@@ -143,8 +137,10 @@ def _local(n):
     except (RuntimeError, OSError, TimeoutError) as e: raise RuntimeError(f"{n} processes could not be started: {e} A script that starts processes must be a file, and do its work under `if __name__=='__main__':`.") from e
 
 def dask_setup(worker):
-    "What Dask calls in `worker`, if it was started with `--preload clustering_nb.distributed`."
-    _quiet()
+    "What Dask calls in `worker`, if it was started with `--preload clustering_nb.distributed`: Ctrl-C is for the process that has the work done, and so are progress bars."
+    os.environ['CLUSTERING_NB_PROGRESS'] = '0'
+    logging.getLogger('distributed.worker').setLevel(logging.CRITICAL) # Errors of pieces are told where they were asked for
+    with suppress(ValueError): signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 @contextmanager
 def connect(

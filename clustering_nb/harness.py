@@ -309,7 +309,7 @@ def run_study(
     todo = still(list(wanted))
     with progress(None, 'experiments', total=len(wanted), unit='row') as bar:
         bar.update(len(wanted)-len(todo))
-        if current() is not None: _on_workers(current(), todo, wanted, (images, folder, cache), enter, still, bar)
+        if current() is not None: _on_workers(current(), todo, wanted, (images, Path(folder or '').resolve(), cache), enter, still, bar)
         elif jobs is None: _here(todo, wanted, _Loader(images, folder), cache, enter, bar)
         else: _in_workers(todo, wanted, (images, folder, cache), enter, still, bar, min(jobs, len(todo)), path)
     return _ordered(pd.DataFrame(list(rows.values()))).set_index(list(identity), drop=False).loc[list(wanted)].reset_index(drop=True)
