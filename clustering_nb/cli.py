@@ -43,7 +43,7 @@ def parser()->argparse.ArgumentParser: # See its help
     p.add_argument('--version', action='store_true', help="print the version and stop")
     commands = p.add_subparsers(dest='command', metavar='COMMAND')
     r = commands.add_parser('run', help="cluster images and write a report", description="Cluster images; write assignments.csv, clusters.csv, scores.json, run.json, reference.npz and report.html. Names that somebody wrote into clusters.csv are kept.")
-    r.add_argument('data', metavar='DATA', help="name of a data set, folder of photos (a class per subfolder, or flat), .zip of one, .npz or .npy")
+    r.add_argument('data', metavar='DATA', help="name of a data set, folder of photos (a class per subfolder, or flat), .zip of one, .npz, .npy or .zarr")
     r.add_argument('--recipe', default='', metavar='R', help="steps joined by +, e.g. pca:50+umap:10+gmm:10; by default the best embedder at hand, PCA, UMAP, and a clusterer that finds the number of clusters")
     r.add_argument('--embedder', default='', metavar='E', help="what to begin with, the rest as by default, e.g. efficientnet_lite0, descriptors or timm:NETWORK")
     r.add_argument('--parquet', action='store_true', help="write assignments.parquet beside assignments.csv")

@@ -293,7 +293,7 @@ def printable(
 )->str: # Valid UTF-8; odd bytes and control characters as `\xNN` or `\uNNNN`
     "A spelling of a file name that any terminal, CSV or page can hold."
     text = str(name).encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace')
-    return ''.join(c if c.isprintable() else c.encode('unicode_escape').decode() for c in text)
+    return text if text.isprintable() else ''.join(c if c.isprintable() else c.encode('unicode_escape').decode() for c in text)
 
 # %% ../nbs/00_core.ipynb #c306cda6
 _computed = ('=', '+', '-', '@', "'")
@@ -312,7 +312,7 @@ def plain_cell(
 
 # %% ../nbs/00_core.ipynb #b94f6d5b
 def fingerprint(
-    *things, # Arrays, strings, bytes, numbers, None, and lists, tuples and dicts of them
+    *things, # Arrays (in memory or on disk), strings, bytes, numbers, None, and lists, tuples and dicts of them
 )->str: # 32 hex digits
     "A hash of contents, types and order (SHA-256, first half)."
     h = hashlib.sha256()
@@ -320,6 +320,9 @@ def fingerprint(
         if isinstance(x, np.ndarray):
             h.update(f'array {x.dtype.str} {x.shape}'.encode())
             for row in np.array_split(np.atleast_1d(x), max(1, x.nbytes>>26)): h.update(np.ascontiguousarray(row).tobytes() if row.dtype.hasobject is False else _refuse(row))
+        elif hasattr(x, 'blocks'): # As the array that it stands for, block by block
+            h.update(f'array {np.dtype(x.dtype).str} {x.shape}'.encode())
+            for _,rows in x.blocks(): h.update(np.ascontiguousarray(rows).tobytes())
         elif isinstance(x, dict):
             h.update(f'dict {len(x)}'.encode())
             for k in sorted(x, key=str): add(str(k)); add(x[k])
