@@ -31,12 +31,12 @@ from .reduction import neighbors
 # %% ../nbs/50_clustering.ipynb #f2a8632c
 clusterers = Registry('clusterer')
 
-@clusterers.add('kmeans', paper='Lloyd 1982; Arthur and Vassilvitskii 2007')
+@clusterers.add('kmeans', large='slices', paper='Lloyd 1982; Arthur and Vassilvitskii 2007')
 def kmeans(n_clusters=10, n_init=10, seed=0):
     "Round clusters of similar size, by their centres"
     return KMeans(n_clusters, n_init=n_init, random_state=seed)
 
-@clusterers.add('minibatch_kmeans', paper='Sculley, WWW 2010')
+@clusterers.add('minibatch_kmeans', large='slices', paper='Sculley, WWW 2010')
 def minibatch_kmeans(n_clusters=10, n_init=10, batch_size=4096, seed=0):
     "k-means on small random batches: much faster, a few per cent more spread"
     return MiniBatchKMeans(n_clusters, n_init=n_init, batch_size=batch_size, random_state=seed)
@@ -48,7 +48,7 @@ class GMM(ClusterMixin, GaussianMixture):
         self.labels_ = GaussianMixture.fit_predict(self, X)
         return self.labels_
 
-@clusterers.add('gmm', paper='Dempster, Laird and Rubin 1977')
+@clusterers.add('gmm', large='sample', paper='Dempster, Laird and Rubin 1977')
 def gmm(n_components=10, covariance_type='full', n_init=3, reg_covar=1e-4, seed=0):
     "Gaussians of any shape; gives probabilities"
     return GMM(n_components, covariance_type=covariance_type, n_init=n_init, reg_covar=reg_covar, random_state=seed)
@@ -69,11 +69,15 @@ class NearestPredict(ClusterMixin, BaseEstimator):
 
     def predict(self, X):
         "Cluster of the nearest old point, (m,); noise where `_belongs` says so."
+        return self.predict_near(X)[0]
+
+    def predict_near(self, X):
+        "Clusters as from `predict`, and position of the nearest old point, both (m,)."
         check_is_fitted(self)
         x = validate_data(self, X, dtype=(np.float32, np.float64), order='C', reset=False)
         far,at = self._nearest.kneighbors(x)
         labels = self.labels_[at[:, 0]]
-        return np.where(self._belongs(far[:, 0], at[:, 0]), labels, -1)
+        return np.where(self._belongs(far[:, 0], at[:, 0]), labels, -1),at[:, 0]
 
     def _belongs(self, far, at):
         "Mask of the new points near enough, given distance and position of the nearest old one."
@@ -236,7 +240,7 @@ class Agglomerative(NearestPredict):
             self.tree_ = fastcluster.linkage(pdist(x), self.linkage, preserve_input=False)
         return cut_tree(self.tree_, self.n_clusters)
 
-@clusterers.add('agglomerative', memory='n²', paper='Sokal and Michener 1958')
+@clusterers.add('agglomerative', large='sample', memory='n²', paper='Sokal and Michener 1958')
 def agglomerative(n_clusters=10, linkage='average'):
     "Merges the clusters nearest on average (or complete, single)"
     return Agglomerative(n_clusters, linkage)
@@ -351,7 +355,7 @@ def _reach(x, labels):
         if len(members)>1: reach[c] = NearestNeighbors(n_neighbors=2).fit(members).kneighbors(members)[0][:, 1].max()
     return reach
 
-@clusterers.add('hdbscan', finds_k=True, paper='Campello, Moulavi and Sander 2013; McInnes, Healy and Astels 2017')
+@clusterers.add('hdbscan', large='sample', finds_k=True, paper='Campello, Moulavi and Sander 2013; McInnes, Healy and Astels 2017')
 def hdbscan(min_cluster_size=None, min_samples=None, cluster_selection_method='eom', cluster_selection_epsilon=0.):
     "Dense groups of any shape; finds how many; leaves out noise"
     return HDBSCAN(min_cluster_size, min_samples, cluster_selection_method, cluster_selection_epsilon)
@@ -395,15 +399,16 @@ class DBSCAN(NearestPredict):
         size = (pairwise_distances(some, x)<=self.eps_).sum(1).mean()
         check_memory(int(size*len(x)*16), f"DBSCAN with `eps` {self.eps_:.3g} on {len(x):,} points, which then have {size:,.0f} neighbours each,", "Take a smaller `eps`, or `hdbscan`, whose memory grows with n only.")
 
-    def predict(self, X):
-        "Cluster of the nearest core point if it is within `eps`, else noise: (m,)."
+    def predict_near(self, X):
+        "Cluster of the nearest core point if it is within `eps`, else noise; and the position of that point: both (m,)."
         check_is_fitted(self)
         x = validate_data(self, X, dtype=(np.float32, np.float64), order='C', reset=False)
-        if self._cores is None: return np.full(len(x), -1)
+        if self._cores is None: return np.full(len(x), -1),np.zeros(len(x), int)
         far,at = self._cores.kneighbors(x)
-        return np.where(far[:, 0]<=self.eps_, self.labels_[self.core_sample_indices_[at[:, 0]]], -1)
+        at = self.core_sample_indices_[at[:, 0]]
+        return np.where(far[:, 0]<=self.eps_, self.labels_[at], -1),at
 
-@clusterers.add('dbscan', finds_k=True, memory='n·neighbours', paper='Ester, Kriegel, Sander and Xu, KDD 1996')
+@clusterers.add('dbscan', large='sample', finds_k=True, memory='n·neighbours', paper='Ester, Kriegel, Sander and Xu, KDD 1996')
 def dbscan(eps=None, min_samples=5):
     "Dense groups at one density; leaves out noise"
     return DBSCAN(eps, min_samples)
@@ -422,7 +427,7 @@ class OPTICS(NearestPredict):
         model = _OPTICS(min_samples=min(self.min_samples, len(x)), xi=self.xi, min_cluster_size=min(size, len(x)) if size>=1 else size)
         with np.errstate(divide='ignore'): return model.fit(x).labels_
 
-@clusterers.add('optics', finds_k=True, paper='Ankerst, Breunig, Kriegel and Sander, SIGMOD 1999')
+@clusterers.add('optics', large='sample', finds_k=True, paper='Ankerst, Breunig, Kriegel and Sander, SIGMOD 1999')
 def optics(min_samples=10, xi=.05, min_cluster_size=None):
     "Dense groups at several densities; slow beyond some thousands"
     return OPTICS(min_samples, xi, min_cluster_size)
@@ -475,13 +480,13 @@ def _eigenvectors(graph, k, seed):
         except sp.linalg.ArpackNoConvergence: v = sp.linalg.eigsh(sp.csc_array(graph), k, sigma=1+1e-4, v0=first)[1] # Groups far apart have several eigenvalues of nearly 1, which are told apart from just above it
     return v/np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-12)
 
-@clusterers.add('spectral', paper='Ng, Jordan and Weiss, NIPS 2001')
+@clusterers.add('spectral', large='sample', paper='Ng, Jordan and Weiss, NIPS 2001')
 def spectral(n_clusters=10, affinity='neighbors', n_neighbors=15, seed=0):
     "Cuts the neighbour graph where it is thin; clusters of any shape"
     return Spectral(n_clusters, affinity, n_neighbors, random_state=seed)
 
 # %% ../nbs/50_clustering.ipynb #efc88762
-clusterers.add_lazy('levels', 'clustering_nb.levels:levels', "Ward's tree, cut as finely as the groups come again in other draws; isolated points are left over", finds_k=True, paper='Ward 1963; Ben-Hur, Elisseeff and Guyon 2002')
+clusterers.add_lazy('levels', 'clustering_nb.levels:levels', "Ward's tree, cut as finely as the groups come again in other draws; isolated points are left over", finds_k=True, large='sample', paper='Ward 1963; Ben-Hur, Elisseeff and Guyon 2002')
 
 # %% ../nbs/50_clustering.ipynb #ef5e91e7
 def centroid_distances(
@@ -489,18 +494,26 @@ def centroid_distances(
     labels, # Clusters from 0 without gaps, (n,); negative means noise
 ): # Distance to the own centroid and to the nearest other one, each (n,); infinite where there is none
     "Distances to the two centroids that matter."
-    vectors,k = np.asarray(vectors, dtype=np.float64),labels.max(initial=-1)+1
+    k = labels.max(initial=-1)+1
     own,other = np.full((2, len(labels)), np.inf)
     if not k: return own,other
-    centroids = np.stack([vectors[labels==i].mean(0) for i in range(k)]) # (k, d)
-    for i in range(0, len(labels), 4096):
-        part = slice(i, i+4096)
-        d = cdist(vectors[part], centroids) # (m, k)
+    on_disk = hasattr(vectors, 'blocks')
+    if not on_disk: vectors = np.asarray(vectors)
+    centroids = _centroids_by_blocks(vectors, labels, k) if on_disk else np.stack([vectors[labels==i].mean(0, dtype=np.float64) for i in range(k)]) # (k, d)
+    for part,x in vectors.blocks() if on_disk else ((s := slice(i, i+4096), vectors[s]) for i in range(0, len(labels), 4096)):
+        d = cdist(np.asarray(x, np.float64), centroids) # (m, k)
         rows,kept = np.arange(len(d)),labels[part]>=0
         own[part] = np.where(kept, d[rows, labels[part]], np.inf)
         d[rows[kept], labels[part][kept]] = np.inf
         other[part] = d.min(1)
     return own,other
+
+def _centroids_by_blocks(vectors, labels, k):
+    total = np.zeros((k, vectors.shape[1]))
+    for part,x in vectors.blocks():
+        inside = np.flatnonzero(labels[part]>=0)
+        total += sp.csr_matrix((np.ones(len(inside)), (labels[part][inside], inside)), (k, len(x)))@np.asarray(x, np.float64)
+    return total/np.bincount(labels[labels>=0], minlength=k)[:, None]
 
 def membership(
     own, # Distance to the own centroid, (n,); infinite for noise

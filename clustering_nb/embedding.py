@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .core import Registry, check_memory, installed, need
 from .data import Images, LazyPixels, as_images, check_range
+from .vectors import DiskVectors
 
 # %% ../nbs/30_embedding.ipynb #31e93da1
 embedders = Registry('embedder')
@@ -51,7 +52,7 @@ class Pixels(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         images = as_images(X)
         if images.shape[1:]!=self.shape_: raise ValueError(f"Fitted on images of shape {self.shape_}, got {images.shape[1:]}. Load both at one `size`.")
-        if images.is_vectors: return np.ascontiguousarray(images.data, dtype=np.float32)
+        if images.is_vectors: return images.data if isinstance(images.data, DiskVectors) else np.ascontiguousarray(images.data, dtype=np.float32)
         data = images.data
         if isinstance(data, LazyPixels) and self.size and self.size<data.size: images = Images(data.resized(self.size), name=images.name)
         return self._rows(images)

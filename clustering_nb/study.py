@@ -12,6 +12,7 @@ import os
 import shutil
 import threading
 import time
+import warnings
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,11 +22,13 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline
 
 from .clustering import clusterers, membership_strength
-from .core import Cache, abandoned, aside_in, code_fingerprint, did_you_mean, fingerprint, need, parse_value, plain, plain_cell, printable, progress, remove_folder, safe_cell, versions, write_json, writing_to
-from .data import Images, LazyPixels, load
+from .core import Cache, abandoned, aside_in, check_memory, code_fingerprint, did_you_mean, fingerprint, need, parse_value, plain, plain_cell, printable, progress, remove_folder, safe_cell, versions, write_json, writing_to
+from .data import IN_MEMORY, Images, LazyPixels, load
 from .embedding import embedders, photo_embedder
-from .metrics import noise_rows, score
+from .large import EXACT, SAMPLE, adapted, expectation, expected_memory, fit_transform_disk, for_disk, on_sample, score_any
+from .metrics import noise_rows
 from .reduction import reducers
+from .vectors import DiskVectors
 
 # %% ../nbs/60_study.ipynb #a370abe1
 _registries = {'embedder': embedders, 'reducer': reducers, 'clusterer': clusterers}
@@ -89,10 +92,12 @@ def make_recipe(
     seed=0, # Of every step that draws anything
 )->Pipeline: # Unfitted; takes `Images`, or an array of them
     "The scikit-learn pipeline that a recipe stands for."
-    steps,taken = [],{}
+    steps,taken,few = [],{},None
     for s in parse_recipe(recipe):
         taken[s.name] = taken.get(s.name, 0)+1
-        steps.append((s.name if taken[s.name]==1 else f'{s.name}-{taken[s.name]}', s.make(seed)))
+        step = s.make(seed) if few is None else on_sample(s.make(seed), few, seed)
+        if s.name=='sample': few = step.n_sample
+        steps.append((s.name if taken[s.name]==1 else f'{s.name}-{taken[s.name]}', step))
     return Pipeline(steps)
 
 # %% ../nbs/60_study.ipynb #7a839349
@@ -206,7 +211,8 @@ def _fit_stage(step, stage, x, images):
     y = (images.labels,) if stage.entry.labels_used else ()
     if isinstance(x, Images) and not stage.entry.labels_used: x = x.without_labels()
     if stage.entry.labels_used and images.labels is None: raise ValueError(f"{stage.name!r} learns from classes, and {images.name!r} has none. Take another {stage.kind}.")
-    return np.asarray(step.fit_transform(x, *y), dtype=np.float32)
+    found = fit_transform_disk(step, x) if isinstance(x, DiskVectors) else step.fit_transform(x, *y)
+    return found if isinstance(found, DiskVectors) else np.asarray(found, dtype=np.float32)
 
 def _vectors(images, data, stages, pipeline, seed, cache, bar):
     "Go through all stages but the clusterer: vectors, seconds by stage, base and replay, and whether every step is fitted."
@@ -223,7 +229,7 @@ def _vectors(images, data, stages, pipeline, seed, cache, bar):
                 t = time.perf_counter()
                 x = _fit_stage(step, stage, x, images)
                 seconds[name] = time.perf_counter()-t
-                if key and seconds[name]>2 and x.nbytes<2**29: cache.put(key, {'x': x}, {'seconds': seconds[name]})
+                if key and seconds[name]>2 and x.nbytes<2**29 and not isinstance(x, DiskVectors): cache.put(key, {'x': x}, {'seconds': seconds[name]})
         if simple: base = x
         if simple and i: replay = {'mean': step.mean_, 'components': step.components_, 'scale': np.sqrt(step.explained_variance_) if step.whiten else np.ones(len(step.components_))}
         bar.update()
@@ -239,8 +245,31 @@ def _fit(recipe, seed, images):
     "The pipeline of a recipe, fitted as `run` does."
     pipeline,x = make_recipe(recipe, seed),images
     for stage,(_,step) in zip(parse_recipe(recipe)[:-1], pipeline.steps): x = _fit_stage(step, stage, x, images)
-    pipeline.steps[-1][1].fit(x)
+    _last(pipeline, x).fit(x)
     return pipeline
+
+def _last(pipeline, x):
+    "The clusterer, put in place of one that can't read vectors on disk."
+    name,step = pipeline.steps[-1]
+    pipeline.steps[-1] = name,for_disk(step, x)
+    return pipeline.steps[-1][1]
+
+def _plan(images, stages):
+    "The stages that will be carried out; what is approximate among them is said in a warning, and what needs too much memory in an error."
+    width = _width(images, stages[0])
+    on_disk = isinstance(images.data, DiskVectors) or not images.is_vectors and 4*width*len(images)>IN_MEMORY
+    at = adapted(stages, len(images), on_disk)
+    if at is not None: stages = [*stages[:at], Stage('reducer', 'sample', (SAMPLE,)), *stages[at:]]
+    if words := expectation(stages, len(images), width, on_disk): warnings.warn(words, stacklevel=3)
+    if len(images)>EXACT: check_memory(expected_memory(stages, len(images), width, on_disk), f"{'+'.join(map(str, stages))} on {len(images):,} images", "Draw a smaller sample with the step `sample`, or take fewer images (`n`).")
+    return stages
+
+def _width(images, stage):
+    "Numbers per image after the first step, as far as can be told beforehand."
+    if images.is_vectors: return images.shape[1]
+    made = stage.make().get_params()
+    if stage.name=='pixels': return int(np.prod([min(s, made['size'] or s) for s in images.shape[1:3]]))*(3 if len(images.shape)==4 and not made['grey'] else 1)
+    return made.get('dimensions') or {'descriptors': 240}.get(stage.name, 1280)
 
 def run(
     experiment, # An `Experiment`
@@ -252,7 +281,7 @@ def run(
     if len(images)<2: raise ValueError(f"{images.name!r} has {len(images)} image; clustering needs at least 2.")
     data = images.fingerprint
     recipe = experiment.recipe or default_recipe(images)
-    stages,seed = parse_recipe(recipe),experiment.seed
+    stages,seed = _plan(images, parse_recipe(recipe)),experiment.seed
     recipe = '+'.join(map(str, stages))
     cache = Cache() if cache is True else cache or None
     pipeline = make_recipe(recipe, seed)
@@ -260,15 +289,15 @@ def run(
     with PeakMemory() as memory, progress(None, 'starting', total=len(stages)+1, unit='step') as bar:
         vectors,seconds,base,replay,fitted = _vectors(images, data, stages, pipeline, seed, cache, bar)
         bar.set_description_str(str(stages[-1]))
-        labels,strength,seconds['clustering'],known,levels,firm = _cluster(data, stages, pipeline.steps[-1][1], vectors, seed, cache)
+        labels,strength,seconds['clustering'],known,levels,firm = _cluster(data, stages, _last(pipeline, vectors), vectors, seed, cache)
         bar.update(); bar.set_description_str('scores')
         t = time.perf_counter()
-        scores = score(images.labels, labels, vectors, seed=seed)
+        scores = score_any(images.labels, labels, vectors, seed)
         seconds['scores'] = time.perf_counter()-t
     tag,used = recipe_tag(recipe)
     facts = {'recipe': recipe, 'tag': tag, 'labels_used': used, 'fingerprint': data, 'versions': versions(), 'cached': known, 'code': CODE}
     if firm: facts['levels'] = {name: {'clusters': int(levels[name].max()+1), 'stability': s} for name,s in firm.items()}
-    if images.labels is not None and (labels<0).any(): facts['noise_rows'] = noise_rows(images.labels, labels, vectors)[['acc', 'nmi', 'ari', 'ami', 'purity', 'coverage']].T.to_dict()
+    if images.labels is not None and (labels<0).any() and len(images)<=EXACT and not isinstance(vectors, DiskVectors): facts['noise_rows'] = noise_rows(images.labels, labels, vectors)[['acc', 'nmi', 'ari', 'ami', 'purity', 'coverage']].T.to_dict()
     return Result(experiment, labels, vectors, strength, scores, seconds, memory.peak, facts, base, replay, levels, pipeline if fitted and not known else None, images)
 
 def _cluster(data, stages, step, vectors, seed, cache):

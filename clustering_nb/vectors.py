@@ -25,14 +25,15 @@ class DiskVectors:
         source, # Something of shape (n, d) that is read by slices: an array of zarr, or of numpy mapped to a file
         name='vectors', # What to call it in messages
         at=None, # Which of its rows, (m,); None for all
+        steps=(), # Functions that each row read goes through, from (m, d) to (m, d)
     ):
         if len(source.shape)!=2 or source.dtype.kind not in 'uif': raise ValueError(f"Expected vectors on disk as numbers of shape (n, d); {name!r} holds {source.dtype} {tuple(source.shape)}.")
-        self.source,self.name,self._at = source,name,at
+        self.source,self.name,self._at,self._steps = source,name,at,steps
 
     @property
     def shape(self): return (len(self),int(self.source.shape[1]))
     @property
-    def dtype(self): return self.source.dtype
+    def dtype(self): return np.dtype(np.float32) if self._steps else self.source.dtype
     @property
     def nbytes(self): return len(self)*self.shape[1]*self.dtype.itemsize
     def __len__(self): return int(self.source.shape[0]) if self._at is None else len(self._at)
@@ -41,7 +42,13 @@ class DiskVectors:
         at, # Rows: numbers, a slice or a mask
     )->'DiskVectors': # Of those rows, not read yet
         "Some of the rows."
-        return DiskVectors(self.source, self.name, np.arange(len(self))[at] if self._at is None else self._at[at])
+        return DiskVectors(self.source, self.name, np.arange(len(self))[at] if self._at is None else self._at[at], self._steps)
+
+    def through(self,
+        f, # A function from rows to as many rows of as many numbers, (m, d) to (m, d)
+    )->'DiskVectors': # Of float32
+        "The same vectors, each going through `f` when it is read."
+        return DiskVectors(self.source, self.name, self._at, (*self._steps, f))
 
     def __getitem__(self, idx):
         "The rows at `idx`, as an array."
@@ -58,8 +65,10 @@ class DiskVectors:
 
     def _read(self, rows):
         "Rows from the file: a slice, or ascending numbers."
-        try: return np.asarray(self.source[rows] if isinstance(rows, slice) or isinstance(self.source, np.ndarray) else self.source.oindex[rows])
+        try: found = np.asarray(self.source[rows] if isinstance(rows, slice) or isinstance(self.source, np.ndarray) else self.source.oindex[rows])
         except (ValueError, RuntimeError, OSError) as e: raise ValueError(f"{self.name!r} can't be read any more: {reason(e)}. The file was changed or damaged; write it again.") from e
+        for f in self._steps: found = np.asarray(f(found), np.float32)
+        return found
 
     def blocks(self): # Yields slice and array, in order
         "All rows, some at a time."
