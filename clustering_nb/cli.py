@@ -295,12 +295,12 @@ def _keep_weights(folder, result):
 def _map(result, method, cache=True):
     "Positions of all images, and a sentence on how they came about."
     from clustering_nb.core import Cache, fingerprint
-    from clustering_nb.reduction import picture
+    from clustering_nb.large import large_picture
     from clustering_nb.study import CODE
     space = result.base if result.base is not None else result.vectors
     store,key = Cache(),fingerprint('picture', space, method, result.experiment.seed, CODE)
     known = store.get(key) if cache else None
-    xy = known[0]['xy'] if known else picture(space, method, seed=result.experiment.seed)
+    xy = known[0]['xy'] if known else large_picture(space, method, result.experiment.seed)
     if cache and not known: store.put(key, {'xy': xy}, {})
     return xy,f'{method.upper() if method!="tsne" else "t-SNE"} of the {space.shape[1]}-dimensional vectors.'
 

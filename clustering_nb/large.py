@@ -318,7 +318,7 @@ def expectation(
     after = [str(s) for i,s in enumerate(stages) if any(t.name=='sample' for t in stages[:i])]
     if m<n: said.append(f"{' and '.join(after)} {'is' if len(after)==1 else 'are'} fitted on {m:,} of {n:,} vectors, drawn at random; the others are placed among them")
     if not said: return ''
-    return '; '.join(said)[0].upper()+'; '.join(said)[1:]+f". Expected memory: about {expected_memory(stages, n, d, on_disk)/2**30:.1f} GiB."
+    return '; '.join(said)+f". Expected memory: about {expected_memory(stages, n, d, on_disk)/2**30:.1f} GiB."
 
 # %% ../nbs/55_large.ipynb #55a00021
 def large_picture(

@@ -378,8 +378,8 @@ def write_files(
     source = getattr(getattr(images.data, 'files', None), 'root', None) # Where photos are
     write_json(folder/'run.json', {'experiment': plain(asdict(result.experiment)), 'source': source and printable(os.path.abspath(source)), 'seconds': result.seconds, 'peak_memory_mb': result.peak_memory/2**20, **result.facts,
                                    'n': len(images), 'shape': images.shape[1:], 'class_names': images.class_names, 'skipped': images.skipped})
-    arrays = {'labels': result.labels.astype(np.int32), 'strength': result.strength, 'vectors': result.vectors, **{f'pca_{k}': v for k,v in result.replay.items()}}
+    arrays = {'labels': result.labels.astype(np.int32), 'strength': result.strength, **({} if isinstance(result.vectors, DiskVectors) else {'vectors': result.vectors}), **{f'pca_{k}': v for k,v in result.replay.items()}}
     if xy is not None: arrays['xy'] = xy
-    if result.base is not None and result.base.nbytes<2**28: arrays['base'] = result.base
+    if result.base is not None and not isinstance(result.base, DiskVectors) and result.base.nbytes<2**29: arrays['base'] = result.base
     if isinstance(images.data, LazyPixels): arrays['digests'] = np.asarray(images.data.digests).astype(str)
     np.savez(folder/'reference.npz', names=images.names.astype(str), **arrays)

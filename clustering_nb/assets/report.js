@@ -26,6 +26,9 @@ function unpack(j) {
   return l;
 }
 let {labels, strength, order, clusters} = unpack(facts.level);
+// Of very many points the page has some; sizes are those of all
+const sizeOf = g => (g.title === 'cluster' ? levels[state.level].sizes : facts.classSizes)?.at(g.k) ?? g.members.length;
+const sampled = facts.total > facts.n;
 
 // ---- Groups: the clusters or the classes, each with its members, typical first
 function makeGroups(codes, names, title) {
@@ -124,7 +127,7 @@ function labelled() { // Groups whose name is to be written, and how far from th
   const pixel = (v, [low, high], span) => (v - low) / (high - low) * span;
   const free = b => boxes.every(o => b[0] > o[2] || b[2] < o[0] || b[1] > o[3] || b[3] < o[1]);
   const found = [];
-  for (const g of [...groups()].filter(g => g.k >= 0).sort((a, b) => (b.k === state.only) - (a.k === state.only) || b.members.length - a.members.length)) {
+  for (const g of [...groups()].filter(g => g.k >= 0).sort((a, b) => (b.k === state.only) - (a.k === state.only) || sizeOf(b) - sizeOf(a))) {
     const {x, y} = coordinates(g), w = g.short.length * size / 2 + 3;
     g.centre ??= [median(x), median(y)];
     const u = pixel(g.centre[0], xaxis.range, across()), v = pixel(g.centre[1], yaxis.range, down());
@@ -151,10 +154,14 @@ function ring() {
   const css = colours();
   return [circle(size, 5, css('card')), circle(size, 2.5, css('ink'))];
 }
+function density() {
+  const d = facts.density;
+  return d ? [{source: d.src, xref: 'x', yref: 'y', x: d.left, y: d.top, sizex: d.width, sizey: d.height, sizing: 'stretch', layer: 'below'}] : [];
+}
 const axis = () => ({visible: true, showgrid: false, zeroline: false, showticklabels: false, ticks: '', title: {text: ''}, linecolor: 'rgba(0,0,0,0)'});
 let view = {xaxis: axis(), yaxis: axis()};
 const paper = () => document.documentElement.hasAttribute('data-print') ? {width: 660, height: 480} : {};
-const layout = () => ({...view, ...paper(), annotations: annotations(), shapes: ring(), margin: {l: margin, r: margin, t: margin, b: margin}, hovermode: 'closest', dragmode: 'zoom', hoverdistance: 16,
+const layout = () => ({...view, ...paper(), annotations: annotations(), shapes: ring(), images: density(), margin: {l: margin, r: margin, t: margin, b: margin}, hovermode: 'closest', dragmode: 'zoom', hoverdistance: 16,
   paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', showlegend: false, font: {family: getComputedStyle(document.body).fontFamily},
   modebar: {bgcolor: 'rgba(0,0,0,0)', color: colours()('soft'), activecolor: colours()('accent'), orientation: 'h'}});
 const config = {displaylogo: false, responsive: true, doubleClick: 'reset', showTips: false, displayModeBar: true,
@@ -192,7 +199,7 @@ const cluster = k => groupings.cluster.find(g => g.k === k);
 async function show(i, {say = false, follow = false} = {}) {
   state.at = i; state.pinned = true;
   const members = cluster(labels[i]).members, place = members.indexOf(i);
-  $('facts-of').replaceChildren(...words(i).flatMap(([k, v]) => [line('dt', k), line('dd', v)]), line('dt', 'Place'), line('dd', `${thin(place + 1)} of ${thin(members.length)}`));
+  $('facts-of').replaceChildren(...words(i).flatMap(([k, v]) => [line('dt', k), line('dd', v)]), line('dt', 'Place'), line('dd', sampled ? `${thin(place + 1)} of ${thin(members.length)} shown of ${thin(sizeOf(cluster(labels[i])))}` : `${thin(place + 1)} of ${thin(members.length)}`));
   for (const id of ['facts-of', 'buttons']) $(id).hidden = false;
   if ($('near')) {
     const inside = $('near').contains(document.activeElement);
@@ -247,11 +254,11 @@ function swatch(g) {
   return svg;
 }
 function legend() {
-  const shown = [...groups()].sort((a, b) => (a.k < 0) - (b.k < 0) || (state.by === 'class' ? a.k - b.k : b.members.length - a.members.length));
+  const shown = [...groups()].sort((a, b) => (a.k < 0) - (b.k < 0) || (state.by === 'class' ? a.k - b.k : sizeOf(b) - sizeOf(a)));
   $('legend').replaceChildren(...shown.map(g => {
-    const item = document.createElement('li'), button = document.createElement('button'), name = line('bdi', g.name), number = line('span', thin(g.members.length));
+    const item = document.createElement('li'), button = document.createElement('button'), name = line('bdi', g.name), number = line('span', thin(sizeOf(g)));
     button.type = 'button'; button.dataset.k = g.k; name.className = 'name'; number.className = 'count';
-    button.setAttribute('aria-label', `${g.k < 0 ? '' : g.title + ' '}${g.name}, ${g.members.length} ${facts.thing}s`); button.title = g.name;
+    button.setAttribute('aria-label', `${g.k < 0 ? '' : g.title + ' '}${g.name}, ${sizeOf(g)} ${facts.thing}s`); button.title = g.name;
     button.append(swatch(g), name, number);
     button.addEventListener('click', () => highlight(state.only === g.k ? null : g.k));
     item.append(button);
@@ -305,6 +312,7 @@ function heat() {
 function counts(rows, columns) {
   const row = new Map(rows.map((c, j) => [c, j])), column = new Map(columns.map((k, j) => [k, j]));
   const cells = new Uint32Array(rows.length * columns.length), totals = new Uint32Array(rows.length);
+  if (facts.cells) { facts.cells.forEach((n, j) => { cells[j] = n; totals[Math.floor(j / columns.length)] += n; }); return {cells, totals}; }
   for (let i = 0; i < facts.n; i++) { const r = row.get(classes[i]); cells[r * columns.length + column.get(levels[facts.level].labels[i])]++; totals[r]++; }
   return {cells, totals};
 }
@@ -390,7 +398,7 @@ function membersOf(node) {
 }
 function children(id) {
   let found = facts.tree.map((t, j) => j).filter(j => facts.tree[j].parent === id);
-  if (found.length === 1 && facts.tree[found[0]].n === (id < 0 ? facts.n : facts.tree[id].n) && facts.tree[found[0]].k >= 0) found = children(found[0]); // Nothing to choose from
+  if (found.length === 1 && facts.tree[found[0]].n === (id < 0 ? facts.total : facts.tree[id].n) && facts.tree[found[0]].k >= 0) found = children(found[0]); // Nothing to choose from
   return found.sort((a, b) => (facts.tree[a].k < 0) - (facts.tree[b].k < 0) || facts.tree[b].n - facts.tree[a].n);
 }
 function titleOf(id) {
@@ -441,8 +449,8 @@ function browse(id, focus = false) {
     item.append(b);
     return item;
   }));
-  const n = id < 0 ? facts.n : facts.tree[id].n;
-  $('tree-text').textContent = `${thin(n)} ${facts.thing}${n === 1 ? '' : 's'}` + (under.length ? ` in ${under.length} group${under.length === 1 ? '' : 's'}` : ', the most typical first');
+  const n = id < 0 ? facts.total : facts.tree[id].n;
+  $('tree-text').textContent = `${thin(n)} ${facts.thing}${n === 1 ? '' : 's'}` + (under.length ? ` in ${under.length} group${under.length === 1 ? '' : 's'}` : `${sampled ? `, ${thin(membersOf(facts.tree[id]).length)} of them here` : ''}, the most typical first`);
   box.replaceChildren();
   box.classList.toggle('gallery', !under.length);
   box.classList.toggle('narrow', narrow);
@@ -480,7 +488,8 @@ function openCluster(k) { // All members of a cluster of the level in force
   here.type = 'button'; here.setAttribute('aria-current', 'true');
   $('path').querySelector('[aria-current]').removeAttribute('aria-current');
   item.append(here); $('path').append(item);
-  $('tree-text').textContent = `${thin(members.length)} ${facts.thing}${members.length === 1 ? '' : 's'}`;
+  const all = sampled ? levels[state.level].sizes.at(-1) : members.length;
+  $('tree-text').textContent = `${thin(all)} ${facts.thing}${all === 1 ? '' : 's'}${sampled ? `, ${thin(members.length)} of them here` : ''}`;
   $('tree').replaceChildren();
   $('tree').classList.add('gallery');
   more($('tree'), members, 0);
