@@ -8,7 +8,7 @@ __all__ = ['palette', 'symbols', 'MOST_POINTS', 'SHOWN', 'count', 'share', 'typi
            'even_sample', 'thumbnail_plan', 'thumbnail_atlases', 'pictures', 'examples', 'label_of', 'class_bars',
            'how_much', 'cluster_cards', 'class_table', 'class_table_view', 'score_text', 'why_undefined',
            'score_tables', 'headline', 'for_script', 'packed', 'lines', 'plotly_source', 'asset', 'LevelView',
-           'level_views', 'Part', 'density_picture', 'make_part', 'searchable', 'page_facts', 'page_arrays',
+           'level_views', 'searchable', 'page_facts', 'page_arrays', 'Part', 'density_picture', 'make_part',
            'thumbnail_note', 'left_out', 'key_figures', 'render', 'photos_near', 'fact_rows', 'write_report']
 
 # %% ../nbs/80_report.ipynb #7ca46692
@@ -538,6 +538,46 @@ def level_views(
         views.append(LevelView(', '.join(known), r, (titles if i==first else (level_titles or {}).get(known[0])) or {}, (stability or {}).get(known[0])))
     return views,first
 
+# %% ../nbs/80_report.ipynb #d965eb71
+def searchable(
+    run, # The run
+)->bool: # Do the images have names worth a search?
+    "Names that are only running numbers are none."
+    return any(str(s)!=str(i) for i,s in enumerate(run.images.names))
+
+def page_facts(
+    run, # The run
+    thumbs, # `Thumbnails` or `Sheets`, or None for vectors
+    view, # From `class_table_view`, or None
+    views=None, # From `level_views`; by default the run alone
+    first=0, # Which of them the run is
+    near=None, # As from `nearest`
+    part=None, # `Part`, if the page has some of the points only; `run` and `views` are what it has
+)->dict: # For JSON
+    "What the page's script needs to know besides arrays."
+    views,(tile,large) = views or [LevelView('clusters', run)],(None, None) if thumbs is None else thumbs.facts()
+    levels = [{'name': v.name, 'clusters': v.run.names, 'titles': [printable(v.titles.get(int(c), '')) for c in v.run.names]} for v in views]
+    for j,l in enumerate(levels if part else ()): l['sizes'] = part.sizes[j]
+    return {'n': len(run), 'total': part.total if part else len(run), 'density': part and part.density, 'cells': part and part.cells, 'classSizes': part and part.classes, 'thing': run.thing, 'classes': list(run.images.class_names) if run.images.labels is not None else None, 'names': [printable(n) for n in run.images.names] if (part.searchable if part else searchable(run)) else [f'{run.thing} {n}' for n in run.images.names] if part else None,
+            'palette': palette, 'symbols': symbols, 'pictures': thumbs is not None, 'tile': tile, 'large': large, 'levels': levels, 'level': first, 'near': 0 if near is None else near.shape[1],
+            'tree': part.tree if part else group_tree([v.run.labels for v in views]) if len(views)>1 else [],
+            'table': None if view is None or view['small'] else {'rows': view['rows'], 'columns': view['columns']}}
+
+def page_arrays(
+    run, # The run
+    thumbs, # `Thumbnails` or `Sheets`, or None
+    views=(), # From `level_views`
+    near=None, # As from `nearest`
+)->dict: # Base64 by name
+    "Everything per image; of other levels with the number of the level behind the name."
+    arrays = {'xy': packed(run.xy, 'f4')}
+    for j,r in [('', run), *((f'-{j}', v.run) for j,v in enumerate(views) if v.run is not run)]: arrays |= {f'labels{j}': packed(r.labels, 'i4'), f'strength{j}': packed(r.strength, 'f4'), f'order{j}': packed(r.order, 'i4')}
+    if run.images.labels is not None: arrays['classes'] = packed(run.images.labels, 'i4')
+    if near is not None: arrays['near'] = packed(near, 'i4')
+    if thumbs is not None and thumbs.aspects is not None: arrays['aspects'] = packed(thumbs.aspects, 'f4')
+    if isinstance(thumbs, Thumbnails) and not thumbs.chosen.all(): arrays['chosen'] = packed(thumbs.chosen, 'u1')
+    return arrays
+
 # %% ../nbs/80_report.ipynb #80p00002
 MOST_POINTS,SHOWN = 150_000,50_000 # More points than the first are not all in the page, but so many
 
@@ -595,46 +635,6 @@ def make_part(
         columns = [c if c>=0 else k for c in table['columns']]
         cells = np.bincount(run.images.labels.astype(np.int64)*(k+1)+np.where(run.labels<0, k, run.labels), minlength=len(run.images.class_names)*(k+1)).reshape(-1, k+1)[np.ix_(table['rows'], columns)].ravel().tolist()
     return Part(at, len(run), [replace(v, run=of(v.run)) for v in views], sizes, searchable(run), group_tree([v.run.labels for v in views]) if len(views)>1 else [], density_picture(run.xy), None if run.images.labels is None else np.bincount(run.images.labels, minlength=len(run.images.class_names)).tolist(), cells)
-
-# %% ../nbs/80_report.ipynb #d965eb71
-def searchable(
-    run, # The run
-)->bool: # Do the images have names worth a search?
-    "Names that are only running numbers are none."
-    return any(str(s)!=str(i) for i,s in enumerate(run.images.names))
-
-def page_facts(
-    run, # The run
-    thumbs, # `Thumbnails` or `Sheets`, or None for vectors
-    view, # From `class_table_view`, or None
-    views=None, # From `level_views`; by default the run alone
-    first=0, # Which of them the run is
-    near=None, # As from `nearest`
-    part=None, # `Part`, if the page has some of the points only; `run` and `views` are what it has
-)->dict: # For JSON
-    "What the page's script needs to know besides arrays."
-    views,(tile,large) = views or [LevelView('clusters', run)],(None, None) if thumbs is None else thumbs.facts()
-    levels = [{'name': v.name, 'clusters': v.run.names, 'titles': [printable(v.titles.get(int(c), '')) for c in v.run.names]} for v in views]
-    for j,l in enumerate(levels if part else ()): l['sizes'] = part.sizes[j]
-    return {'n': len(run), 'total': part.total if part else len(run), 'density': part and part.density, 'cells': part and part.cells, 'classSizes': part and part.classes, 'thing': run.thing, 'classes': list(run.images.class_names) if run.images.labels is not None else None, 'names': [printable(n) for n in run.images.names] if (part.searchable if part else searchable(run)) else [f'{run.thing} {n}' for n in run.images.names] if part else None,
-            'palette': palette, 'symbols': symbols, 'pictures': thumbs is not None, 'tile': tile, 'large': large, 'levels': levels, 'level': first, 'near': 0 if near is None else near.shape[1],
-            'tree': part.tree if part else group_tree([v.run.labels for v in views]) if len(views)>1 else [],
-            'table': None if view is None or view['small'] else {'rows': view['rows'], 'columns': view['columns']}}
-
-def page_arrays(
-    run, # The run
-    thumbs, # `Thumbnails` or `Sheets`, or None
-    views=(), # From `level_views`
-    near=None, # As from `nearest`
-)->dict: # Base64 by name
-    "Everything per image; of other levels with the number of the level behind the name."
-    arrays = {'xy': packed(run.xy, 'f4')}
-    for j,r in [('', run), *((f'-{j}', v.run) for j,v in enumerate(views) if v.run is not run)]: arrays |= {f'labels{j}': packed(r.labels, 'i4'), f'strength{j}': packed(r.strength, 'f4'), f'order{j}': packed(r.order, 'i4')}
-    if run.images.labels is not None: arrays['classes'] = packed(run.images.labels, 'i4')
-    if near is not None: arrays['near'] = packed(near, 'i4')
-    if thumbs is not None and thumbs.aspects is not None: arrays['aspects'] = packed(thumbs.aspects, 'f4')
-    if isinstance(thumbs, Thumbnails) and not thumbs.chosen.all(): arrays['chosen'] = packed(thumbs.chosen, 'u1')
-    return arrays
 
 # %% ../nbs/80_report.ipynb #aeae86d0
 def thumbnail_note(
