@@ -341,7 +341,8 @@ def vote(
     "Clusters by the nearest old vectors; -1 for what is further from all than 99 % of the old ones are from their neighbour, and a half more."
     k = min(k, len(base))
     finder = NearestNeighbors(n_neighbors=min(k+1, len(base))).fit(base)
-    own = finder.kneighbors(base)[0][:, min(1, len(base)-1)]
+    some = base if len(base)<=30_000 else base[np.random.default_rng(0).permutation(len(base))[:10_000]] # All with all would take too long
+    own = finder.kneighbors(some)[0][:, min(1, len(base)-1)]
     limit = 1.5*max(np.quantile(own, .99), 1e-9)
     far,at = finder.kneighbors(new, n_neighbors=k)
     ids = np.unique(labels)

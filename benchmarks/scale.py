@@ -1,0 +1,223 @@
+"""How time and memory grow with the number of images: 10 000, 100 000 and 1 000 000 vectors, and 100 000 files. `make bench-scale`
+
+    python benchmarks/scale.py [--only growth,quality,files] [--n 10000,100000,1000000] [--files 100000]
+
+growth: vectors of 64 numbers are drawn from a Gaussian mixture that was fitted to features of photographs (benchmarks/mixture.npz;
+    --fit FEATURES.npy makes it anew). Each method runs in a process of its own, so that its memory is its own. -> results/scale.csv
+quality: what is lost by fitting on samples, on the 70 000 pictures of Fashion-MNIST. -> results/scale_quality.csv
+files: photos as in benchmarks/folder.py through a network, divided among one worker and two. -> results/scale_files.csv"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import psutil
+
+ROOT = Path(__file__).resolve().parents[1]
+MIXTURE = ROOT/'benchmarks'/'mixture.npz'
+D = 64
+
+def fit(path, components=40):
+    "Fit the mixture to features, (n, d), and store it: weights, means, and lower triangles of Cholesky factors."
+    from sklearn.decomposition import PCA
+    from sklearn.mixture import GaussianMixture
+    x = PCA(D, random_state=0).fit_transform(np.load(path).astype(np.float32))
+    x /= x.std()
+    m = GaussianMixture(components, reg_covar=1e-3, random_state=0).fit(x)
+    lower = np.stack([np.linalg.cholesky(c)[np.tril_indices(D)] for c in m.covariances_])
+    np.savez(MIXTURE, weights=m.weights_.astype(np.float32), means=m.means_.astype(np.float16), lower=lower.astype(np.float16), n=len(x))
+
+def draw(n, seed=0):
+    "Vectors, (n, 64) float32, and the component of each."
+    with np.load(MIXTURE) as z: weights,means,lower = z['weights'].astype(float),z['means'].astype(np.float32),z['lower'].astype(np.float32)
+    rng = np.random.default_rng(seed)
+    labels = rng.choice(len(weights), n, p=weights/weights.sum())
+    x = rng.standard_normal((n, D), np.float32)
+    for k,(mean,flat) in enumerate(zip(means, lower)):
+        factor = np.zeros((D, D), np.float32)
+        factor[np.tril_indices(D)] = flat
+        at = np.flatnonzero(labels==k)
+        x[at] = x[at]@factor.T+mean
+    return x,labels
+
+# ---- Each of these gets vectors, their labels and an empty folder, and gives a function to time, and what to say of its result
+def pca(x, y, tmp):
+    from clustering_nb.reduction import reducers
+    return (lambda: reducers.make('pca', 50).fit_transform(x)),lambda z: ''
+
+def pca_disk(x, y, tmp):
+    from sklearn.decomposition import PCA
+
+    from clustering_nb.large import fit_transform_disk
+    from clustering_nb.vectors import read_vectors, write_vectors
+    disk = read_vectors(write_vectors(tmp/'x.zarr', x))[0]
+    return (lambda: fit_transform_disk(PCA(50), disk)),lambda z: ''
+
+def kmeans(x, y, tmp):
+    from clustering_nb.clustering import clusterers
+    step = clusterers.make('kmeans', 40, 1, seed=0)
+    return (lambda: step.fit(x)),lambda s: f'inertia {s.inertia_:.6g}, {s.n_iter_} rounds'
+
+def kmeans_disk(x, y, tmp):
+    from clustering_nb.large import DiskKMeans
+    from clustering_nb.vectors import read_vectors, write_vectors
+    disk = read_vectors(write_vectors(tmp/'x.zarr', x))[0]
+    return (lambda: DiskKMeans(40, 1).fit(disk)),lambda s: f'inertia {s.inertia_:.6g}'
+
+def recipe(words):
+    "A clusterer, on a sample where there are many."
+    def one(x, y, tmp):
+        from clustering_nb.large import SAMPLE, adapted
+        from clustering_nb.study import make_recipe, parse_recipe
+        stages = [*map(str, parse_recipe(words))]
+        at = adapted(parse_recipe(words), len(x))
+        if at is not None: stages.insert(at, f'sample:{SAMPLE}')
+        return (lambda: make_recipe('+'.join(stages), 0).fit_predict(x)),lambda l: f"{'+'.join(stages[1:])}: {len(np.unique(l[l>=0]))} clusters, {(l>=0).mean():.0%} covered, ARI {agreement(y, l):.3f}"
+    return one
+
+def agreement(y, l):
+    from sklearn.metrics import adjusted_rand_score
+    return adjusted_rand_score(y, l)
+
+def assign(x, y, tmp):
+    from clustering_nb.sorting import turned_away, vote
+    new = draw(10_000, 1)[0]
+    return (lambda: (vote(x, y, new), turned_away(x, new))),lambda found: f'10 000 new ones, {(found[0][0]>=0).mean():.0%} placed'
+
+def report(x, y, tmp):
+    from clustering_nb.data import Images
+    from clustering_nb.report import write_report
+    images = Images(x, y, name='vectors')
+    def work(): return write_report(tmp/'report.html', images, y, x[:, :2], vectors=x)
+    return work,lambda path: f'{path.stat().st_size/2**20:.1f} MB'
+
+METHODS = {'pca': pca, 'pca of vectors on disk': pca_disk, 'kmeans': kmeans, 'kmeans of vectors on disk': kmeans_disk, 'hdbscan': recipe('hdbscan:200,20'), 'umap + hdbscan': recipe('umap:10+hdbscan'), 'ward': recipe('ward:40'), 'assign': assign, 'report': report}
+
+def one(name, n):
+    "Run one method here, and print what came as JSON."
+    warnings.simplefilter('ignore')
+    x,y = draw(n)
+    with tempfile.TemporaryDirectory() as tmp:
+        work,words = METHODS[name](x, y, Path(tmp))
+        if name!='report': METHODS[name](x[:2000], y[:2000], Path(tmp)/'warm')[0]() if (Path(tmp)/'warm').mkdir() is None else None # Compile
+        t = time.perf_counter()
+        found = work()
+        print(json.dumps({'seconds': time.perf_counter()-t, 'found': words(found)}))
+
+def watch(process, found):
+    "Note the largest memory of a process and its children, in bytes."
+    top = psutil.Process(process.pid)
+    while process.poll() is None:
+        try: found.append(sum(p.memory_info().rss for p in [top, *top.children(recursive=True)]))
+        except psutil.Error: pass
+        time.sleep(.1)
+
+def measured(command, env=None):
+    "Seconds, peak memory in MB, and what was printed."
+    t,found = time.monotonic(),[0]
+    p = subprocess.Popen(command, cwd=ROOT, env=os.environ|{'CLUSTERING_NB_PROGRESS': '0', **(env or {})}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    threading.Thread(target=watch, args=(p, found), daemon=True).start()
+    out,err = p.communicate()
+    if p.returncode: raise SystemExit((out+err)[-3000:])
+    return time.monotonic()-t,max(found)/2**20,out
+
+def keep(path, rows, by):
+    "Put rows into a table, in place of older ones that are equal in the columns `by`."
+    table = pd.DataFrame(rows)
+    if path.exists():
+        old = pd.read_csv(path, keep_default_na=False)
+        same = old[by].astype(str).agg('|'.join, axis=1).isin(table[by].astype(str).agg('|'.join, axis=1))
+        table = pd.concat([old[~same], table])
+    table.to_csv(path, index=False, lineterminator='\n')
+
+def whole(n, tmp):
+    "`clustering-nb run` on a file of n vectors, report and all."
+    from clustering_nb.large import adapted, expected_memory
+    from clustering_nb.study import Stage, parse_recipe
+    from clustering_nb.vectors import write_vectors
+    x,y = draw(n)
+    write_vectors(tmp/'x.zarr', x, labels=y)
+    words = 'pca:50+umap:10+hdbscan'
+    seconds,mb,_ = measured([str(Path(sys.executable).with_name('clustering-nb')), 'run', str(tmp/'x.zarr'), '--recipe', words, '--out', str(tmp/'out')], {'CLUSTERING_NB_CACHE': str(tmp/'cache')})
+    stages = parse_recipe(words)
+    at = adapted(stages, n)
+    if at is not None: stages.insert(at, Stage('reducer', 'sample'))
+    scores = json.loads((tmp/'out'/'scores.json').read_text())
+    return {'method': 'clustering-nb run', 'n': n, 'seconds': round(seconds, 2), 'peak_memory_mb': round(mb), 'expected_memory_mb': round(expected_memory(stages, n, D)/2**20), 'found': f"{'+'.join(map(str, stages[1:]))}: {scores['n_clusters']} clusters, {scores['coverage']:.0%} covered, ARI {scores['ari']:.3f}; report {(tmp/'out'/'report.html').stat().st_size/2**20:.1f} MB"}
+
+def growth(ns, names):
+    for n in ns:
+        for name in names:
+            if name=='clustering-nb run': continue
+            _,mb,out = measured([sys.executable, __file__, '--one', name, '--n', str(n)])
+            row = {'method': name, 'n': n, **json.loads(out.splitlines()[-1])}
+            row = {'method': name, 'n': n, 'seconds': round(row['seconds'], 2), 'peak_memory_mb': round(mb), 'expected_memory_mb': '', 'found': row['found']}
+            print(row, flush=True)
+            keep(ROOT/'results'/'scale.csv', [row], ['method', 'n'])
+        if 'clustering-nb run' in names:
+            with tempfile.TemporaryDirectory() as tmp: row = whole(n, Path(tmp))
+            print(row, flush=True)
+            keep(ROOT/'results'/'scale.csv', [row], ['method', 'n'])
+
+class Recipe:
+    "A recipe, as a function of the size of its sample and of a seed."
+    def __init__(self, words): self.words = words
+    def __call__(self, m, seed):
+        from clustering_nb.study import make_recipe
+        return make_recipe(self.words.replace('SAMPLE', f'sample:{m}+' if m else ''), seed)
+
+def quality(samples, seeds):
+    from clustering_nb.data import load
+    from clustering_nb.large import quality as compare
+    from clustering_nb.reduction import reducers
+    warnings.simplefilter('ignore')
+    images = load('fashion-mnist')
+    x = reducers.make('pca', 50, seed=0).fit_transform(images.data.reshape(len(images), -1).astype(np.float32)/255)
+    for words in ('SAMPLEumap:10+gmm:10', 'SAMPLEumap:10+hdbscan', 'SAMPLEumap:10+ward:10', 'SAMPLEward:10', 'SAMPLEspectral:10', 'SAMPLEgmm:10', 'SAMPLEkmeans:10'):
+        for row in compare(x, images.labels, {'pca:50+'+words.replace('SAMPLE', ''): Recipe(words)}, samples, range(seeds)):
+            row = {k: round(v, 4) if isinstance(v, float) else v for k,v in row.items()}
+            print(row, flush=True)
+            keep(ROOT/'results'/'scale_quality.csv', [row], ['recipe', 'n_sample', 'seed'])
+
+def files(n, side):
+    sys.path.insert(0, str(ROOT/'benchmarks'))
+    from folder import make_photos
+    with tempfile.TemporaryDirectory() as tmp:
+        tmp = Path(tmp)
+        (tmp/'photos').mkdir()
+        make_photos(tmp/'photos', 0, n)
+        for workers in (1, 2):
+            words = f'efficientnet_lite0:side={side}+pca:50+kmeans:10,n_init=1'
+            seconds,mb,_ = measured([str(Path(sys.executable).with_name('clustering-nb')), 'run', str(tmp/'photos'), '--recipe', words, '--scheduler', f'local:{workers}', '--out', str(tmp/f'out{workers}')], {'CLUSTERING_NB_CACHE': str(tmp/f'cache{workers}'), 'OMP_NUM_THREADS': '1'})
+            about = json.loads((tmp/f'out{workers}'/'run.json').read_text())['seconds']
+            row = {'n': n, 'side': side, 'workers': workers, 'seconds_embedding': round(about['efficientnet_lite0'], 1), 'seconds_all': round(seconds, 1), 'peak_memory_mb': round(mb), 'same': (tmp/f'out{workers}'/'assignments.csv').read_bytes()==(tmp/'out1'/'assignments.csv').read_bytes()}
+            print(row, flush=True)
+            keep(ROOT/'results'/'scale_files.csv', [row], ['n', 'side', 'workers'])
+
+if __name__=='__main__':
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('--only', default='growth,quality,files', help="parts, joined by commas")
+    p.add_argument('--n', default='10000,100000,1000000', help="numbers of vectors")
+    p.add_argument('--methods', default=','.join([*METHODS, 'clustering-nb run']), help="which methods of growth")
+    p.add_argument('--files', type=int, default=100_000, help="number of files")
+    p.add_argument('--side', type=int, default=96, help="pixels that the network sees of a file")
+    p.add_argument('--samples', default='50000,20000,5000', help="sizes of samples for quality")
+    p.add_argument('--seeds', type=int, default=3, help="of quality")
+    p.add_argument('--fit', help="features, .npy, to fit the mixture to; then stop")
+    p.add_argument('--one', help=argparse.SUPPRESS)
+    a = p.parse_args()
+    ns = [int(n) for n in a.n.split(',')]
+    if a.fit: fit(a.fit)
+    elif a.one: one(a.one, ns[0])
+    else:
+        if 'growth' in a.only: growth(ns, a.methods.split(','))
+        if 'quality' in a.only: quality([int(m) for m in a.samples.split(',')], a.seeds)
+        if 'files' in a.only: files(a.files, a.side)
