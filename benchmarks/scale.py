@@ -99,7 +99,7 @@ def report(x, y, tmp):
     def work(): return write_report(tmp/'report.html', images, y, x[:, :2], vectors=x)
     return work,lambda path: f'{path.stat().st_size/2**20:.1f} MB'
 
-METHODS = {'pca': pca, 'pca of vectors on disk': pca_disk, 'kmeans': kmeans, 'kmeans of vectors on disk': kmeans_disk, 'hdbscan': recipe('hdbscan:200,20'), 'umap + hdbscan': recipe('umap:10+hdbscan'), 'ward': recipe('ward:40'), 'assign': assign, 'report': report}
+METHODS = {'pca': pca, 'pca of vectors on disk': pca_disk, 'kmeans': kmeans, 'kmeans of vectors on disk': kmeans_disk, 'hdbscan': recipe('pca:10+hdbscan'), 'umap + hdbscan': recipe('umap:10+hdbscan'), 'ward': recipe('ward:40'), 'assign': assign, 'report': report}
 
 def one(name, n):
     "Run one method here, and print what came as JSON."
