@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 from .clustering import NearestPredict
 from .core import check_memory, progress
 from .metrics import internal_scores, score, stratified_indices
-from .reduction import UMAP, near_index, picture, place_beside
+from .reduction import UMAP, Memo, near_index, picture, place_beside, weighted_place
 from .vectors import DiskVectors
 
 # %% ../nbs/55_large.ipynb #55a00006
@@ -84,7 +84,7 @@ class DiskKMeans(ClusterMixin, BaseEstimator):
         "Find centres; classes are not used."
         start = KMeans(self.n_clusters, n_init=self.n_init, random_state=self.random_state).fit(np.asarray(X[drawn(len(X), self.n_sample, self.random_state)], np.float32))
         self.model_ = MiniBatchKMeans(self.n_clusters, init=start.cluster_centers_, n_init=1, random_state=self.random_state, reassignment_ratio=0)
-        parts = [s for s,_ in _slices(X)]
+        parts = _parts(X)
         for i in np.random.default_rng(self.random_state).permutation(len(parts)): self.model_.partial_fit(np.asarray(X[parts[i]], np.float32))
         self.cluster_centers_ = self.model_.cluster_centers_
         self.labels_,self.inertia_ = self.predict(X),-float(sum(self.model_.score(np.asarray(b, np.float32)) for _,b in blocks_of(X)))
@@ -99,12 +99,23 @@ class DiskKMeans(ClusterMixin, BaseEstimator):
         check_is_fitted(self)
         return np.concatenate([self.model_.predict(np.asarray(b, np.float32)) for _,b in blocks_of(X)]).astype(np.int64)
 
-def _slices(x):
-    "Slices of a block each, without reading."
+def _parts(x):
+    "Slices of a block each."
     step = len(next(blocks_of(x))[1])
-    return [(slice(i, min(i+step, len(x))), None) for i in range(0, len(x), step)]
+    return [slice(i, min(i+step, len(x))) for i in range(0, len(x), step)]
 
 # %% ../nbs/55_large.ipynb #55a00012
+_near_memo = Memo(size=1)
+
+def _nearest_of_sample(X, at, known, metric):
+    "Distances and numbers of the five nearest of the sample, each (n, 5), for a layout and for the picture of the same vectors."
+    def make():
+        index = near_index(known, metric)
+        far,near = np.empty((len(X), index.n_neighbors), np.float32),np.empty((len(X), index.n_neighbors), np.int32)
+        for part,b in progress(blocks_of(X), 'nearest of the sample', total=len(_parts(X)), unit='block'): far[part],near[part] = index.kneighbors(np.asarray(b, np.float32))
+        return far,near
+    return _near_memo.get(make, X, at, metric)
+
 class SampledReducer(TransformerMixin, BaseEstimator):
     "A reducer fitted on a sample; other vectors are placed among it."
     def __init__(self,
@@ -129,7 +140,12 @@ class SampledReducer(TransformerMixin, BaseEstimator):
         at = self._fit(X)
         if len(at)==len(X): return self._z
         out = np.empty((len(X), self._z.shape[1]), np.float32)
-        for part,b in progress(blocks_of(X), f'placing by {type(self.step).__name__}', total=len(_slices(X)), unit='block'): out[part] = self._place(b)
+        if isinstance(self.step_, UMAP):
+            far,near = _nearest_of_sample(X, at, self._x, self.step_.metric)
+            for part in _parts(X): out[part] = weighted_place(far[part], near[part], self._z)
+            out[at] = self._z
+            return out
+        for part,b in progress(blocks_of(X), f'placing by {type(self.step).__name__}', total=len(_parts(X)), unit='block'): out[part] = self._place(b)
         out[at] = self._z
         return out
 
@@ -167,7 +183,7 @@ class SampledClusterer(ClusterMixin, BaseEstimator):
             return self
         self.labels_,near = np.empty(len(X), np.int64),np.empty(len(X), np.int32)
         firm = np.empty(len(X), np.float32) if hasattr(self.step_, 'probabilities_') or hasattr(self.step_, 'predict_proba') else None
-        for part,b in progress(blocks_of(X), f'placing by {type(self.step).__name__}', total=len(_slices(X)), unit='block'): self.labels_[part],near[part],firm_of = self._place(np.asarray(b, np.float32)); firm is None or firm.__setitem__(part, firm_of)
+        for part,b in progress(blocks_of(X), f'placing by {type(self.step).__name__}', total=len(_parts(X)), unit='block'): self.labels_[part],near[part],firm_of = self._place(np.asarray(b, np.float32)); firm is None or firm.__setitem__(part, firm_of)
         self.labels_[at],near[at] = own,np.arange(len(at))
         if levels: self.level_labels_ = {name: np.where(self.labels_>=0, l[near], -1) for name,l in levels.items()}
         if firm is not None: self.probabilities_ = np.where(self.labels_>=0, firm, 0)
@@ -332,8 +348,9 @@ def large_picture(
     if method=='pca': return np.concatenate([pca.transform(np.asarray(b, np.float32)) for pca in [fit_pca(PCA(2), X)] for _,b in blocks_of(X)])
     at = drawn(len(X), n_sample if method=='umap' else min(n_sample, 20_000), seed)
     known = np.asarray(X[at], np.float32)
-    z,index = picture(known, method, seed=seed),near_index(known)
-    out = np.concatenate([place_beside(index, z, np.asarray(b, np.float32)) for _,b in blocks_of(X)])
+    z = picture(known, method, seed=seed)
+    far,near = _nearest_of_sample(X, at, known, 'euclidean')
+    out = np.concatenate([weighted_place(far[part], near[part], z) for part in _parts(X)])
     out[at] = z
     return out
 

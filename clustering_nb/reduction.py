@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['reducers', 'neighbor_memo', 'MAX_EXACT', 'graph_memo', 'start_memo', 'picture_methods', 'pca', 'scale', 'nmf', 'Memo',
-           'Neighbors', 'neighbors', 'UMAP', 'near_index', 'place_beside', 'umap', 'densmap', 'mutual_umap', 'tsne',
-           'picture']
+           'Neighbors', 'neighbors', 'UMAP', 'near_index', 'place_beside', 'weighted_place', 'umap', 'densmap',
+           'mutual_umap', 'tsne', 'picture']
 
 # %% ../nbs/40_reduction.ipynb #2a541ece
 import copy
@@ -235,7 +235,14 @@ def place_beside(
     x, # New vectors, (m, d)
 )->np.ndarray: # (m, k), float32
     "The mean position of the five nearest known vectors, weighted by closeness; what is known goes where it is."
-    far,at = index.kneighbors(x)
+    return weighted_place(*index.kneighbors(x), placed)
+
+def weighted_place(
+    far, # Distances to known vectors, (m, k)
+    at, # Their numbers, (m, k)
+    placed, # Where they are, (n, d)
+)->np.ndarray: # (m, d), float32
+    "Mean positions, weighted by closeness."
     w = np.where(far<=1e-6*(1+far.max(1, keepdims=True)), 1e12, 1/np.maximum(far, 1e-12))
     return (placed[at]*(w/w.sum(1, keepdims=True))[..., None]).sum(1).astype(np.float32)
 
