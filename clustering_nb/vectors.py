@@ -76,6 +76,9 @@ class DiskVectors:
         step *= max(1, BLOCK_BYTES//(step*self.shape[1]*self.dtype.itemsize))
         for i in range(0, len(self), step): yield slice(i, min(i+step, len(self))),self[i:i+step]
 
+    def __iter__(self):
+        for _,rows in self.blocks(): yield from rows
+
     def __array__(self, dtype=None, copy=None):
         check_memory(self.nbytes, f"Reading all of {self.name!r}", "Reduce it first: begin the recipe with `pca:50`.")
         return self[:].astype(dtype or self.dtype, copy=False)
