@@ -159,7 +159,7 @@ def growth(ns, names):
             if name=='clustering-nb run': continue
             _,mb,out = measured([sys.executable, __file__, '--one', name, '--n', str(n)])
             row = {'method': name, 'n': n, **json.loads(out.splitlines()[-1])}
-            row = {'method': name, 'n': n, 'seconds': round(row['seconds'], 2), 'peak_memory_mb': round(mb), 'expected_memory_mb': '', 'found': row['found']}
+            row = {'method': name, 'n': n, 'seconds': round(row['seconds'], 4), 'peak_memory_mb': round(mb), 'expected_memory_mb': '', 'found': row['found']}
             print(row, flush=True)
             keep(ROOT/'results'/'scale.csv', [row], ['method', 'n'])
         if 'clustering-nb run' in names:

@@ -1,6 +1,6 @@
 """Tests with the lowest versions that settings.ini allows, in an environment of its own: `python tools/lowest.py [--venv .venv-lowest]`
 
-Every bound `name>=version` of the base and of the extras `torch` and `parquet` is taken as `name==version`; the development tools, and
+Every bound `name>=version` of the base and of the extras `torch`, `parquet` and `scale` is taken as `name==version`; the development tools, and
 what all these need themselves, are left to pip. Then the tests run that need no more than that."""
 import argparse
 import os
@@ -11,7 +11,7 @@ from configparser import ConfigParser
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-EXTRAS = 'torch','parquet'
+EXTRAS = 'torch','parquet','scale'
 TESTS = 'tests/test_estimators.py','tests/test_study.py','tests/test_strangers.py','tests/test_networks.py'
 LEFT_OUT = {'31_cnn'} # Keras, whose bounds are those of TensorFlow
 
