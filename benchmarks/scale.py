@@ -140,7 +140,7 @@ def keep(path, rows, by):
 
 def whole(n, tmp):
     "`clustering-nb run` on a file of n vectors, report and all."
-    from clustering_nb.large import adapted, expected_memory
+    from clustering_nb.large import adapted
     from clustering_nb.study import Stage, parse_recipe
     from clustering_nb.vectors import write_vectors
     x,y = draw(n)
@@ -151,7 +151,7 @@ def whole(n, tmp):
     at = adapted(stages, n)
     if at is not None: stages.insert(at, Stage('reducer', 'sample'))
     scores = json.loads((tmp/'out'/'scores.json').read_text())
-    return {'method': 'clustering-nb run', 'n': n, 'seconds': round(seconds, 2), 'peak_memory_mb': round(mb), 'expected_memory_mb': round(expected_memory(stages, n, D)/2**20), 'found': f"{'+'.join(map(str, stages[1:]))}: {scores['n_clusters']} clusters, {scores['coverage']:.0%} covered, ARI {scores['ari']:.3f}; report {(tmp/'out'/'report.html').stat().st_size/2**20:.1f} MB"}
+    return {'method': 'clustering-nb run', 'n': n, 'seconds': round(seconds, 2), 'peak_memory_mb': round(mb), 'found': f"{'+'.join(map(str, stages[1:]))}: {scores['n_clusters']} clusters, {scores['coverage']:.0%} covered, ARI {scores['ari']:.3f}; report {(tmp/'out'/'report.html').stat().st_size/2**20:.1f} MB"}
 
 def growth(ns, names):
     for n in ns:
@@ -159,7 +159,7 @@ def growth(ns, names):
             if name=='clustering-nb run': continue
             _,mb,out = measured([sys.executable, __file__, '--one', name, '--n', str(n)])
             row = {'method': name, 'n': n, **json.loads(out.splitlines()[-1])}
-            row = {'method': name, 'n': n, 'seconds': round(row['seconds'], 4), 'peak_memory_mb': round(mb), 'expected_memory_mb': '', 'found': row['found']}
+            row = {'method': name, 'n': n, 'seconds': round(row['seconds'], 4), 'peak_memory_mb': round(mb), 'found': row['found']}
             print(row, flush=True)
             keep(ROOT/'results'/'scale.csv', [row], ['method', 'n'])
         if 'clustering-nb run' in names:

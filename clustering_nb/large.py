@@ -20,7 +20,8 @@ from sklearn.utils.extmath import svd_flip
 from sklearn.utils.validation import check_is_fitted
 
 from .clustering import NearestPredict
-from .core import check_memory, progress
+from .core import check_memory, need, progress
+from .distributed import current, distribute
 from .metrics import internal_scores, score, stratified_indices
 from .reduction import UMAP, Memo, near_index, picture, place_beside, weighted_place
 from .vectors import DiskVectors
@@ -105,14 +106,31 @@ def _parts(x):
     return [slice(i, min(i+step, len(x))) for i in range(0, len(x), step)]
 
 # %% ../nbs/55_large.ipynb #55a00012
-_near_memo = Memo(size=1)
+_near_memo,_indexes = Memo(size=1),Memo(size=1)
+
+def _near_block(rows, known, metric):
+    "What a worker does, or we ourselves: distances and numbers of the nearest of the sample for some rows."
+    return _indexes.get(lambda: near_index(known, metric), known, metric).kneighbors(np.asarray(rows, np.float32))
+
+class _Rows:
+    "Parts of vectors, read when asked for; those on disk by who works on them."
+    def __init__(self, x, parts): self.x,self.parts = x,parts
+    def __len__(self): return len(self.parts)
+    def __getitem__(self, i): return self.x.take(self.parts[i]) if isinstance(self.x, DiskVectors) else self.x[self.parts[i]]
+
+def _of_parts(x, parts, known, metric):
+    "Position and outcome of each part: by the workers of a scheduler, if there is one."
+    if current() is not None: return distribute(current(), need('clustering_nb.large')._near_block, _Rows(x, parts), (known, metric))
+    return ((i, _near_block(x[p], known, metric)) for i,p in enumerate(parts))
 
 def _nearest_of_sample(X, at, known, metric):
     "Distances and numbers of the five nearest of the sample, each (n, 5), for a layout and for the picture of the same vectors."
     def make():
-        index = near_index(known, metric)
-        far,near = np.empty((len(X), index.n_neighbors), np.float32),np.empty((len(X), index.n_neighbors), np.int32)
-        for part,b in progress(blocks_of(X), 'nearest of the sample', total=len(_parts(X)), unit='block'): far[part],near[part] = index.kneighbors(np.asarray(b, np.float32))
+        parts,k = _parts(X),min(5, len(known))
+        far,near = np.empty((len(X), k), np.float32),np.empty((len(X), k), np.int32)
+        for i,found in progress(_of_parts(X, parts, known, metric), 'nearest of the sample', total=len(parts), unit='block'):
+            if isinstance(found, Exception): raise found
+            far[parts[i]],near[parts[i]] = found
         return far,near
     return _near_memo.get(make, X, at, metric)
 
@@ -307,7 +325,7 @@ def expected_memory(
     n, # Number of vectors
     d, # Their dimensions
     on_disk=False, # Do they stay there?
-)->int: # Bytes, with the 400 MB that the libraries take
+)->int: # Bytes, with the 800 MB that the libraries take
     "Memory that a recipe will take, roughly."
     here,most,m = 0 if on_disk else 4*n*d,0,n
     for s in stages[1:]:
@@ -318,7 +336,7 @@ def expected_memory(
         if s.name=='agglomerative': work += 5*m*m
         most = max(most, here+work)
         if s.kind=='reducer' and s.name!='sample': here,d = here+4*n*k,k
-    return int(max(most, here)+600*n+(400<<20)) # Names, labels and the report's arrays: 600 bytes a vector
+    return int(max(most, here)+300*n+(800<<20)) # Names, labels and the report's arrays: 300 bytes a vector
 
 def expectation(
     stages, # Of a recipe, with `sample` where it belongs

@@ -143,7 +143,7 @@ def read_vectors(
     path, # A group of zarr with `vectors`, an array of zarr (n, d), or an `.npy` of shape (n, d)
 ): # `DiskVectors`, and a dict of labels, class_names and names, None where there are none
     "Open vectors on disk; only what goes with them is read now."
-    path,about = Path(path),dict.fromkeys(('labels', 'class_names', 'names'))
+    path,about = Path(os.path.abspath(path)),dict.fromkeys(('labels', 'class_names', 'names')) # A worker may start elsewhere
     name = printable(path.stem)
     if path.suffix.lower()=='.npy': return DiskVectors(np.load(path, mmap_mode='r', allow_pickle=False), name),about
     zarr = need('zarr', 'scale')

@@ -167,3 +167,19 @@ def test_an_audit_is_the_same(photos, tmp_path):
 def test_a_scheduler_that_is_none():
     r = subprocess.run([PROGRAM, 'run', 'digits', '--scheduler', 'two'], capture_output=True, text=True, timeout=60)
     assert r.returncode==1 and 'local:N' in r.stderr and 'Traceback' not in r.stderr, r.stderr
+
+def test_placing_on_workers(tmp_path, monkeypatch):
+    "Vectors on disk are placed among a sample by workers, who read them themselves, as they would be here."
+    from clustering_nb.large import SampledReducer, _near_memo
+    from clustering_nb.reduction import UMAP
+    from clustering_nb.vectors import read_vectors, write_vectors
+    monkeypatch.setattr('clustering_nb.vectors.ROWS', 500)
+    monkeypatch.setattr('clustering_nb.vectors.BLOCK_BYTES', 1)
+    x = load('digits').data.reshape(1797, -1).astype(np.float32)
+    monkeypatch.chdir(tmp_path)
+    disk = read_vectors(write_vectors('x.zarr', x))[0]
+    assert len(list(disk.blocks()))==4
+    alone = SampledReducer(UMAP(3), 300).fit_transform(disk)
+    _near_memo.clear()
+    with connect('local:2'): divided = SampledReducer(UMAP(3), 300).fit_transform(disk)
+    np.testing.assert_allclose(divided, alone, atol=1e-4)
