@@ -345,14 +345,17 @@ def expectation(
     on_disk=False, # Do they stay there?
 )->str: # A sentence or two; empty if all is exact and in memory
     "What will be approximate, and what it will take."
-    said,m = [],n
+    said,m,memory = [],n,expected_memory(stages, n, d, on_disk)
     for s in stages:
-        if s.name=='sample': m = min(n, s.make().n_sample)
+        made = s.make()
+        if s.name=='sample': m = min(n, made.n_sample)
+        elif s.kind=='reducer': d = made.get_params().get('n_components') or d
+        if s.name=='ward' and m==n>EXACT and n*n*d>made.max_work: said.append(f"{s} merges {made.n_micro:,} micro-clusters, found by k-means, instead of {n:,} vectors")
         if on_disk and s.name in ('kmeans', 'minibatch_kmeans') and m==n: said.append(f"{s} moves its centres in mini-batches, one pass over the {n:,} vectors on disk")
     after = [str(s) for i,s in enumerate(stages) if any(t.name=='sample' for t in stages[:i])]
     if m<n: said.append(f"{' and '.join(after)} {'is' if len(after)==1 else 'are'} fitted on {m:,} of {n:,} vectors, drawn at random; the others are placed among them")
     if not said: return ''
-    return '; '.join(said)+f". Expected memory: about {expected_memory(stages, n, d, on_disk)/2**30:.1f} GiB."
+    return '; '.join(said)+f". Expected memory: about {memory/2**30:.1f} GiB."
 
 # %% ../nbs/55_large.ipynb #55a00021
 def large_picture(

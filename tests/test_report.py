@@ -413,3 +413,36 @@ def test_pictures_of_a_report_are_not_photos(album):
     _,_,_,_,pages = album
     found = load(pages['beside'].parent)
     assert len(found)==len(album[0]) and found.ignored['pictures of a report']>=1
+
+def test_very_many_points(visit, tmp_path, monkeypatch):
+    "A page that has some of the points says of all of them how many there are; what it shows of an image is that image's."
+    monkeypatch.setattr('clustering_nb.report.MOST_POINTS', 1000)
+    monkeypatch.setattr('clustering_nb.report.SHOWN', 400)
+    digits = load('digits')
+    images = Images(digits.data, np.arange(1797)%40, names=[f'file {i}.png' for i in range(1797)])
+    x = digits.data.reshape(1797, -1).astype(np.float32)
+    fine = KMeans(45, n_init=1, random_state=0).fit_predict(x)
+    fine[::9] = -1
+    path = write_report(tmp_path/'many.html', images, fine, PCA(2, random_state=0).fit_transform(x), vectors=x, levels={'coarse': np.where(fine<0, -1, fine//9), 'fine': fine})
+    page = visit(path)
+    number = lambda text: int(text.replace('\u202f', ''))
+    at_level = lambda: sum(number(t) for t in page.locator('#legend .count').all_inner_texts())
+    assert at_level()==1797 and 'Map of all 1\u202f797' in page.inner_text('#map-title')
+    assert 400<=page.evaluate("JSON.parse(document.getElementById('facts').textContent).n")<900
+    assert page.evaluate("document.getElementById('map').layout.images.length")==1
+    page.locator('input[name=level]').first.check(force=True)
+    assert at_level()==1797
+    page.select_option('#by', 'class')
+    assert at_level()==1797
+    page.select_option('#by', 'cluster')
+    page.locator('.cards:not([hidden]) .pics img').first.click()
+    page.wait_for_selector('#facts-of dd')
+    said = page.locator('#facts-of dd').all_inner_texts()
+    i = int(said[0].split()[1].split('.')[0])
+    assert said[1]==str(fine[i]//9) and said[2]==str(i%40)
+    place,shown,total = (number(w) for w in re.findall(r'[\d\u202f]+', said[-1]))
+    assert place<=shown<total==(np.where(fine<0, -1, fine//9)==fine[i]//9).sum()
+    page.fill('#search', f'file {i}.')
+    assert page.inner_text('#found-text').startswith('1 found')
+    page.locator('#tree button.cell').first.click()
+    assert 'of them here' in page.inner_text('#tree-text') or page.locator('#tree button.cell').count()
