@@ -332,10 +332,11 @@ def expected_memory(
         made = s.make().get_params()
         if s.name=='sample': m = min(n, made['n_sample'])
         k = d if s.kind=='clusterer' or s.name=='sample' else int(made.get('n_components') or d)
-        work = m*(_bytes.get(s.name, 0)+12*d)+(4*n*k if s.kind=='reducer' and s.name!='sample' else 60*n)
+        sliced = on_disk and m==n and s.entry.facts.get('large')=='slices'
+        work = (0 if sliced else m*(_bytes.get(s.name, 0)+12*d))+(4*n*k if s.kind=='reducer' and s.name!='sample' and not (s.name=='scale' and on_disk) else 60*n)
         if s.name=='agglomerative': work += 5*m*m
         most = max(most, here+work)
-        if s.kind=='reducer' and s.name!='sample': here,d = here+4*n*k,k
+        if s.kind=='reducer' and s.name not in ('sample', 'scale'): here,d,on_disk = here+4*n*k,k,False
     return int(max(most, here)+300*n+(800<<20)) # Names, labels and the report's arrays: 300 bytes a vector
 
 def expectation(
