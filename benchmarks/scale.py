@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import psutil
+from folder import make_photos, watch
 
 ROOT = Path(__file__).resolve().parents[1]
 MIXTURE = ROOT/'benchmarks'/'mixture.npz'
@@ -107,18 +107,11 @@ def one(name, n):
     x,y = draw(n)
     with tempfile.TemporaryDirectory() as tmp:
         work,words = METHODS[name](x, y, Path(tmp))
-        if name!='report': METHODS[name](x[:2000], y[:2000], Path(tmp)/'warm')[0]() if (Path(tmp)/'warm').mkdir() is None else None # Compile
+        (Path(tmp)/'warm').mkdir()
+        if name!='report': METHODS[name](x[:2000], y[:2000], Path(tmp)/'warm')[0]() # Compiles what numba compiles
         t = time.perf_counter()
         found = work()
         print(json.dumps({'seconds': time.perf_counter()-t, 'found': words(found)}))
-
-def watch(process, found):
-    "Note the largest memory of a process and its children, in bytes."
-    top = psutil.Process(process.pid)
-    while process.poll() is None:
-        try: found.append(sum(p.memory_info().rss for p in [top, *top.children(recursive=True)]))
-        except psutil.Error: pass
-        time.sleep(.1)
 
 def measured(command, env=None):
     "Seconds, peak memory in MB, and what was printed."
@@ -188,8 +181,6 @@ def quality(samples, seeds):
             keep(ROOT/'results'/'scale_quality.csv', [row], ['recipe', 'n_sample', 'seed'])
 
 def files(n, side):
-    sys.path.insert(0, str(ROOT/'benchmarks'))
-    from folder import make_photos
     with tempfile.TemporaryDirectory() as tmp:
         tmp = Path(tmp)
         (tmp/'photos').mkdir()
