@@ -23,7 +23,7 @@ from .clustering import NearestPredict
 from .core import check_memory, need, progress
 from .distributed import current, distribute
 from .metrics import internal_scores, score, stratified_indices
-from .reduction import UMAP, Memo, near_index, picture, place_beside, weighted_place
+from .reduction import UMAP, Memo, near_index, picture, weighted_place
 from .vectors import DiskVectors
 
 # %% ../nbs/55_large.ipynb #55a00006
@@ -161,9 +161,8 @@ class SampledReducer(TransformerMixin, BaseEstimator):
         if isinstance(self.step_, UMAP):
             far,near = _nearest_of_sample(X, at, self._x, self.step_.metric)
             for part in _parts(X): out[part] = weighted_place(far[part], near[part], self._z)
-            out[at] = self._z
-            return out
-        for part,b in progress(blocks_of(X), f'placing by {type(self.step).__name__}', total=len(_parts(X)), unit='block'): out[part] = self._place(b)
+        else:
+            for part,b in progress(blocks_of(X), f'placing by {type(self.step).__name__}', total=len(_parts(X)), unit='block'): out[part] = self._place(b)
         out[at] = self._z
         return out
 
@@ -175,8 +174,7 @@ class SampledReducer(TransformerMixin, BaseEstimator):
     def _place(self, x):
         x = np.asarray(x, np.float32)
         if not isinstance(self.step_, UMAP): return np.asarray(self.step_.transform(x), np.float32)
-        if not hasattr(self, '_index'): self._index = near_index(self._x, self.step_.metric)
-        return place_beside(self._index, self._z, x)
+        return weighted_place(*_near_block(x, self._x, self.step_.metric), self._z)
 
 class SampledClusterer(ClusterMixin, BaseEstimator):
     "A clusterer fitted on a sample; other vectors go where its `predict` places them."
@@ -194,14 +192,15 @@ class SampledClusterer(ClusterMixin, BaseEstimator):
         own = np.asarray(self.step_.fit_predict(sample)).astype(np.int64)
         levels = getattr(self.step_, 'level_labels_', {})
         self.stability_ = getattr(self.step_, 'stability_', {})
-        self.labels_,self.strength_ = own,None
-        self.level_labels_ = levels
+        self.labels_,self.level_labels_ = own,levels
         if len(at)==len(X):
             if hasattr(self.step_, 'probabilities_'): self.probabilities_ = self.step_.probabilities_
             return self
         self.labels_,near = np.empty(len(X), np.int64),np.empty(len(X), np.int32)
         firm = np.empty(len(X), np.float32) if hasattr(self.step_, 'probabilities_') or hasattr(self.step_, 'predict_proba') else None
-        for part,b in progress(blocks_of(X), f'placing by {type(self.step).__name__}', total=len(_parts(X)), unit='block'): self.labels_[part],near[part],firm_of = self._place(np.asarray(b, np.float32)); firm is None or firm.__setitem__(part, firm_of)
+        for part,b in progress(blocks_of(X), f'placing by {type(self.step).__name__}', total=len(_parts(X)), unit='block'):
+            self.labels_[part],near[part],firm_of = self._place(np.asarray(b, np.float32))
+            if firm is not None: firm[part] = firm_of
         self.labels_[at],near[at] = own,np.arange(len(at))
         if levels: self.level_labels_ = {name: np.where(self.labels_>=0, l[near], -1) for name,l in levels.items()}
         if firm is not None: self.probabilities_ = np.where(self.labels_>=0, firm, 0)

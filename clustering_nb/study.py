@@ -257,7 +257,7 @@ def _last(pipeline, x):
 def _plan(images, stages):
     "The stages that will be carried out; what is approximate among them is said in a warning, and what needs too much memory in an error."
     width = _width(images, stages[0])
-    on_disk = isinstance(images.data, DiskVectors) or not images.is_vectors and 4*width*len(images)>IN_MEMORY
+    on_disk = isinstance(images.data, DiskVectors) or stages[0].entry.tag=='pre-trained' and 4*width*len(images)>IN_MEMORY
     at = adapted(stages, len(images), on_disk)
     if at is not None: stages = [*stages[:at], Stage('reducer', 'sample', (SAMPLE,)), *stages[at:]]
     if words := expectation(stages, len(images), width, on_disk): warnings.warn(words, stacklevel=3)
