@@ -153,9 +153,18 @@ def test_embedding_is_the_same(photos, machines, monkeypatch):
             if one.poll() is None: machines.kill(one)
             return write(*args)
         m.setattr(pretrained.FeatureStore, 'write', write_and_kill)
-        assert np.allclose(embedder.transform(images), alone, atol=1e-2)
+        assert np.array_equal(embedder.transform(images), alone)
     monkeypatch.setattr(embedder, '_compute', lambda images, wanted, store: {} if not wanted else pytest.fail("computed again"))
-    assert np.allclose(embedder.transform(images), alone, atol=1e-2) # All blocks are in the store
+    assert np.array_equal(embedder.transform(images), alone) # All blocks are in the store
+
+def test_a_run_finds_the_same_groups(photos, tmp_path):
+    pytest.importorskip('clustering_nb.pretrained', reason="torch is not installed: pip install 'clustering_nb[torch]'")
+    def groups(name, *more):
+        env = os.environ|{'CLUSTERING_NB_CACHE': str(tmp_path/f'cache-{name}'), 'OMP_NUM_THREADS': '2'}
+        r = subprocess.run([PROGRAM, 'run', photos, '--recipe', 'efficientnet_lite0+umap:3+kmeans:4', '--picture', 'pca', '--out', tmp_path/name, *more], capture_output=True, text=True, timeout=240, env=env)
+        assert r.returncode==0, r.stderr
+        return (tmp_path/name/'assignments.csv').read_bytes()
+    assert groups('alone')==groups('divided', '--scheduler', 'local:2')
 
 def test_an_audit_is_the_same(photos, tmp_path):
     def files(name, *more):
