@@ -309,7 +309,7 @@ class PretrainedFeatures(TransformerMixin, BaseEstimator):
         source='efficientnet_lite0', # Or `torchvision`, or `timm`
         side=None, # Pixels of the square it sees; None for what it was trained with
         weights=None, # A file with its weights; None for those that the source has
-        batch_size=32, # Images a batch
+        batch_size=None, # Images a batch; None for 8 on a processor, where each of its threads has one, and 64 on a graphics card
         precision='auto', # bfloat16 where the hardware has it; or `float32`
         cache=True, # Keep the features of each image in the user's cache folder?
     ): self.network,self.source,self.side,self.weights,self.batch_size,self.precision,self.cache = network,source,side,weights,batch_size,precision,cache
@@ -320,7 +320,7 @@ class PretrainedFeatures(TransformerMixin, BaseEstimator):
         if images.is_vectors: raise ValueError(f"This network looks at images (n, h, w) or (n, h, w, 3); {images.name!r} holds vectors of {images.shape[1]} numbers.")
         if self.side is not None and (not isinstance(self.side, (int, np.integer)) or self.side<32): raise ValueError(f"Expected `side` of at least 32 pixels, or None for what the network was trained with; got {self.side!r}.")
         if self.precision not in ('auto', 'float32', 'bfloat16'): raise ValueError(f"Expected `precision` auto, float32 or bfloat16, got {self.precision!r}.")
-        if not isinstance(self.batch_size, (int, np.integer)) or self.batch_size<1: raise ValueError(f"Expected `batch_size` of at least 1, got {self.batch_size!r}.")
+        if self.batch_size is not None and (not isinstance(self.batch_size, (int, np.integer)) or self.batch_size<1): raise ValueError(f"Expected `batch_size` of at least 1, or None, got {self.batch_size!r}.")
         net,self.head_,facts = build_network(self.network, self.source, self.weights, self.side)
         facts = facts.at(self.side)
         try:
@@ -328,6 +328,7 @@ class PretrainedFeatures(TransformerMixin, BaseEstimator):
             with torch.inference_mode(): facts = replace(facts, width=net(torch.zeros(2, 3, facts.side, facts.side)).flatten(1).shape[1])
         except (RuntimeError, AssertionError, ValueError) as e: raise ValueError(f"{self.network} can't look at squares of {facts.side} pixels: {e} Leave `side` out to take what it was trained with.") from e
         device = best_device()
+        self.batch_ = self.batch_size or (8 if device.type=='cpu' else 64)
         self.bfloat16_ = self.precision=='bfloat16' or self.precision=='auto' and fast_bfloat16(device)
         self.weights_digest_ = fingerprint({k: v.numpy() for k,v in net.state_dict().items()})
         self.net_,self.facts_ = net.to(device, memory_format=torch.channels_last).eval(),facts
@@ -411,11 +412,11 @@ def _on_disk(self, images):
 def _compute(self, images, wanted, store):
     "Dict from digest to vector; blocks go into the store as they are done."
     found,block = {},[]
-    batches = [wanted[i:i+self.batch_size] for i in range(0, len(wanted), self.batch_size)]
+    batches = [wanted[i:i+self.batch_] for i in range(0, len(wanted), self.batch_)]
     load_batch = lambda batch: self._square(images._take(np.array([i for _,i in batch])))
     at_once = torch.get_num_threads() if next(self.net_.parameters()).device.type=='cpu' else 1
-    at_once = min(at_once, available_memory()//(2*self.batch_size*self.facts_.side**2*PIXEL_BYTES))
-    vectors = _ahead(self._forward, _ahead(load_batch, batches), max(at_once, 1)) # Each batch by one thread, so that the number of threads changes no digit
+    at_once = min(at_once, available_memory()//(2*self.batch_*self.facts_.side**2*PIXEL_BYTES))
+    vectors = _ahead(self._forward, _ahead(load_batch, batches, 2), max(at_once, 1)) # Each batch by one thread, so that the number of threads changes no digit
     try:
         with progress(None, f'features by {self.network}', total=len(wanted), unit='image') as bar:
             for batch,z in zip(batches, vectors):
@@ -458,9 +459,9 @@ def _embed_block(batches, params, bfloat16, digest):
 @patch_to(PretrainedFeatures)
 def _compute_on_workers(self, images, wanted, store):
     "As `_compute`, by the workers of a scheduler."
-    size,found = max(BLOCK//4//self.batch_size, 1)*self.batch_size,{}
+    size,found = max(BLOCK//4//self.batch_, 1)*self.batch_,{}
     blocks = [wanted[i:i+size] for i in range(0, len(wanted), size)]
-    pieces = _Pieces(images, blocks, self.batch_size)
+    pieces = _Pieces(images, blocks, self.batch_)
     params = self.get_params()|{'cache': False, 'weights': self.weights and str(Path(self.weights).resolve())}
     with progress(None, f'features by {self.network}', total=len(wanted), unit='image') as bar:
         for i,z in distribute(current(), need('clustering_nb.pretrained')._embed_block, pieces, (params, self.bfloat16_, self.weights_digest_)):
