@@ -36,15 +36,12 @@ class Views:
     crop: float = 1. # Smallest share of the side that is cut out and enlarged
     hue: float = 0. # Share of the colour circle
     grey: float = 0. # Chance that the colours are taken away
-    noise: float = 0. # Standard deviation of what is added to each pixel, from 0 to 1
 
-views = {'digits': Views(), 'clothes': Views(flip=True), 'shades': Views(flip=True, gamma=1., colour=.5),
-         'grain': Views(rotation=10., scale=.15, shear=0., erasing=0., flip=True, colour=.4, noise=.1),
-         'photos': Views(shift=.05, rotation=10., scale=.1, shear=5., gamma=.3, erasing=0., flip=True, colour=.4, crop=.3, hue=.1, grey=.2)}
+views = {'digits': Views(), 'clothes': Views(flip=True), 'shades': Views(flip=True, gamma=1., colour=.5), 'photos': Views(shift=.05, rotation=10., scale=.1, shear=5., gamma=.3, erasing=0., flip=True, colour=.4, crop=.3, hue=.1, grey=.2)}
 
 def choose_views(
     images, # `Images`
-    wish='auto', # `digits`, `clothes`, `shades`, `grain`, `photos`, a `Views`, its fields as a dict, or `auto`
+    wish='auto', # `digits`, `clothes`, `shades`, `photos`, a `Views`, its fields as a dict, or `auto`
 )->Views:
     "`auto` takes what the data set's entry says, else `photos` for colour and `digits`, which never mirrors, for grey."
     if isinstance(wish, Views): return wish
@@ -117,7 +114,6 @@ def distort(
     if v.hue and x.shape[1]==3: x = _turn_hue(x, v.hue)
     if v.grey and x.shape[1]==3: x = _lose_colours(x, v.grey)
     if v.gamma: x = x.clamp_min(1e-6).pow(torch.exp(_between(n, -v.gamma, v.gamma, x.device))[:, None, None, None])
-    if v.noise: x = (x+torch.randn_like(x)*v.noise).clamp(0, 1)
     if v.erasing: x = x.masked_fill(_holes(n, h, w, v.erasing, x.device), 0.)
     return x
 
@@ -184,14 +180,13 @@ class ContrastiveEncoder(NetworkEmbedder):
         layer='last', # Where vectors are taken from: `last`, or `map` for the map before it, flattened (averaged where the last one is)
         unit=None, # Vectors of length 1? By default for `simclr`, whose loss compares directions only
         lr=1e-3, # Learning rate of Adam
-        decay=False, # Does the learning rate fall to 0 towards the end?
         precision='auto', # bfloat16 for training where the hardware has it; vectors are always computed in float32
         keep_at=(), # Numbers of batches after which a copy is kept, for `at_step`
         random_state=0, # Of weights, order and views
         checkpoint=None, # File; None for one in the user's cache folder, False for none
     ):
         self.dimensions,self.loss,self.steps,self.views,self.batch_size,self.temperature,self.width = dimensions,loss,steps,views,batch_size,temperature,width
-        self.projection,self.pool,self.layer,self.unit,self.lr,self.decay,self.precision,self.keep_at,self.random_state,self.checkpoint = projection,pool,layer,unit,lr,decay,precision,keep_at,random_state,checkpoint
+        self.projection,self.pool,self.layer,self.unit,self.lr,self.precision,self.keep_at,self.random_state,self.checkpoint = projection,pool,layer,unit,lr,precision,keep_at,random_state,checkpoint
 
     @property
     def loss_unit_(self): return {'simclr': 'nats per view, mean over the batch', 'vicreg': 'weighted sum of its three terms'}[self.loss]
@@ -213,7 +208,7 @@ class ContrastiveEncoder(NetworkEmbedder):
         return _Net(self.shape_[2] if len(self.shape_)==3 else 1, self.shape_[:2], self.width, self.dimensions, self.projection or {'simclr': 128, 'vicreg': 512}[self.loss], average)
 
     def _plan(self):
-        return {'steps': self.steps, 'batch_size': self.batch_size, 'drop_last': True, 'lr': self.lr, 'warmup': 50, 'decay': self.decay, 'weight_decay': 1e-4, 'validation': 0, 'precision': self.precision, 'keep_at': self.keep_at}
+        return {'steps': self.steps, 'batch_size': self.batch_size, 'drop_last': True, 'lr': self.lr, 'warmup': 50, 'weight_decay': 1e-4, 'validation': 0, 'precision': self.precision, 'keep_at': self.keep_at}
 
     def _loss(self, net, batch):
         x = batch[0]
@@ -243,10 +238,10 @@ def at_step(self,
     return other
 
 # %% ../nbs/34_selfsupervised.ipynb #d7250f38
-def simclr(dimensions=128, steps=800, views='auto', batch_size=None, temperature=.5, width=32, layer='last', lr=1e-3, decay=False, seed=0):
+def simclr(dimensions=128, steps=800, views='auto', batch_size=None, temperature=.5, width=32, layer='last', lr=1e-3, seed=0):
     "Contrastive encoder: two views of an image are recognised among others"
-    return ContrastiveEncoder(dimensions, 'simclr', steps, views, batch_size, temperature, width, layer=layer, lr=lr, decay=decay, random_state=seed)
+    return ContrastiveEncoder(dimensions, 'simclr', steps, views, batch_size, temperature, width, layer=layer, lr=lr, random_state=seed)
 
-def vicreg(dimensions=128, steps=800, views='auto', batch_size=None, width=32, lr=1e-3, decay=False, seed=0):
+def vicreg(dimensions=128, steps=800, views='auto', batch_size=None, width=32, lr=1e-3, seed=0):
     "Encoder whose vectors agree between two views and vary between images"
-    return ContrastiveEncoder(dimensions, 'vicreg', steps, views, batch_size, width=width, lr=lr, decay=decay, random_state=seed)
+    return ContrastiveEncoder(dimensions, 'vicreg', steps, views, batch_size, width=width, lr=lr, random_state=seed)
