@@ -16,7 +16,7 @@ import time
 import warnings
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from urllib.error import URLError
@@ -353,17 +353,22 @@ BLOCK = 1024 # Images between two writes
 PIXEL_BYTES = 256 # Memory that a pixel of a batch takes on its way through a network
 
 def _ahead(f, items, threads=1):
-    "`f` of each item in turn, computed in so many threads while the ones before are used; within each, PyTorch has no further ones."
-    before,coming = torch.get_num_threads(),deque()
-    pool = ThreadPoolExecutor(threads, initializer=lambda: torch.set_num_threads(1))
+    "`f` of each item in turn, computed in so many threads while the ones before are used."
+    coming,pool = deque(),ThreadPoolExecutor(threads)
     try:
         for item in items:
             coming.append(pool.submit(f, item))
             if len(coming)>threads: yield coming.popleft().result()
         while coming: yield coming.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(before) # What a thread sets is also for those that come later
+    finally: pool.shutdown(cancel_futures=True)
+
+@contextmanager
+def _no_inner_threads():
+    "Within it, a thread that calls PyTorch computes by itself. So the number of threads changes no digit."
+    before = torch.get_num_threads()
+    torch.set_num_threads(1) # For this thread, and for those that begin now
+    try: yield
+    finally: torch.set_num_threads(before)
 
 @patch_to(PretrainedFeatures)
 def _known_or_new(self, images):
@@ -416,9 +421,10 @@ def _compute(self, images, wanted, store):
     load_batch = lambda batch: self._square(images._take(np.array([i for _,i in batch])))
     at_once = torch.get_num_threads() if next(self.net_.parameters()).device.type=='cpu' else 1
     at_once = min(at_once, available_memory()//(2*self.batch_*self.facts_.side**2*PIXEL_BYTES))
-    vectors = _ahead(self._forward, _ahead(load_batch, batches, 2), max(at_once, 1)) # Each batch by one thread, so that the number of threads changes no digit
+    coming = _ahead(load_batch, batches, 2)
+    vectors = _ahead(self._forward, coming, max(at_once, 1))
     try:
-        with progress(None, f'features by {self.network}', total=len(wanted), unit='image') as bar:
+        with _no_inner_threads(), closing(coming), closing(vectors), progress(None, f'features by {self.network}', total=len(wanted), unit='image') as bar:
             for batch,z in zip(batches, vectors):
                 found |= {d: v for (d,_),v in zip(batch, z)}
                 block += [d for d,_ in batch]
@@ -426,7 +432,6 @@ def _compute(self, images, wanted, store):
                 if store and len(block)>=BLOCK: store,block = self._write(store, found, block),[]
                 if bar.n%BLOCK<len(batch): release_memory() # Batches that several threads freed add up to gigabytes
     finally: # An interruption loses no more than the batches under way
-        vectors.close()
         if store and block: self._write(store, found, block)
     return found
 
@@ -452,7 +457,7 @@ def _embed_block(batches, params, bfloat16, digest):
     embedder = _on_this_worker[key]
     if embedder.weights_digest_!=digest: raise RuntimeError(f"{embedder.network} has other weights on a worker. Install the same on all machines")
     embedder.bfloat16_ = bfloat16
-    found = np.concatenate([*_ahead(embedder._forward, _ahead(embedder._square, batches))])
+    with _no_inner_threads(): found = np.concatenate([*_ahead(embedder._forward, _ahead(embedder._square, batches))])
     release_memory()
     return found
 
