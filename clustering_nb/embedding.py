@@ -136,6 +136,7 @@ _learned = {
     'cvae': ('autoencoders', "Conditional VAE: encoder and decoder are told the class", {'labels_used': True, 'paper': 'Sohn, Lee and Yan, NeurIPS 2015'}),
     'class_losses': ('autoencoders', "Reconstruction losses under one autoencoder per class", {'labels_used': True}),
     'simclr': ('selfsupervised', "Contrastive encoder: two views of an image are recognised among others", {'tag': 'self-supervised', 'paper': 'Chen et al., ICML 2020'}),
+    'simclr_pair': ('selfsupervised', "Two contrastive encoders side by side: one that is shown other places, one that is shown other light", {'tag': 'self-supervised', 'paper': 'Chen et al., ICML 2020'}),
     'vicreg': ('selfsupervised', "Encoder whose vectors agree between two views and vary between images", {'tag': 'self-supervised', 'paper': 'Bardes, Ponce and LeCun, ICLR 2022'}),
     'cnn': ('cnn', "Convolutional network trained on classes with Keras; its last layer but one", {'labels_used': True, 'extra': 'keras'}),
     'efficientnet_lite0': ('pretrained', "Features of EfficientNet-Lite0, trained on ImageNet; its weights come as a package", {'tag': 'pre-trained', 'paper': 'Tan and Le, ICML 2019'}),

@@ -226,7 +226,7 @@ def _round(state, loss, batch, orders, steps, plan, autocast, bar):
     sums,seen = {},0
     for step in range(state.round*plan['round'], state.round*plan['round']+steps):
         idx = orders(step)
-        for group in state.optimizer.param_groups: group['lr'] = plan['lr']*min(1, (step+1)/max(plan['warmup'], 1))
+        for group in state.optimizer.param_groups: group['lr'] = plan['lr']*min(1, (step+1)/max(plan['warmup'], 1))*(.5+.5*math.cos(math.pi*step/plan['total']) if plan['decay'] else 1)
         with autocast(): found = loss(state.net, batch(idx))
         state.optimizer.zero_grad(set_to_none=True)
         found['loss'].backward()
@@ -262,6 +262,7 @@ def train(
     drop_last=False, # Leave out a last batch that is not full?
     lr=1e-3, # Learning rate of Adam (Kingma and Ba, ICLR 2015)
     warmup=0, # Batches over which the learning rate rises to `lr`
+    decay=False, # Does it fall to 0 by the end, along a cosine (Loshchilov and Hutter, ICLR 2017)?
     weight_decay=0., # Decoupled (Loshchilov and Hutter, ICLR 2019)
     validation=.1, # Share of the images held back to tell when to stop; 0 for none
     patience=5, # Rounds without a better validation loss before it stops
@@ -289,7 +290,7 @@ def train(
     total,in_round = (int(steps),min(round_steps, int(steps))) if steps else (per*int(epochs),per)
     kept_steps = set(np.atleast_1d(np.asarray(keep_at, dtype=int)).tolist()) if np.size(keep_at) else set()
     if kept_steps and not 1<=min(kept_steps)<=max(kept_steps)<=total: raise ValueError(f"Expected `keep_at` between 1 and {total}, the number of batches; got {sorted(kept_steps)}.")
-    plan = {'lr': lr, 'warmup': warmup, 'keep_at': kept_steps, 'round': in_round}
+    plan = {'lr': lr, 'warmup': warmup, 'decay': decay, 'total': total, 'keep_at': kept_steps, 'round': in_round}
     key = f'{key} {device.type} {"bfloat16" if half else "float32"}'
     batch = lambda idx: (as_floats(tensors[0][idx], device), *(t[idx].to(device) for t in tensors[1:]))
     known = {}
@@ -404,7 +405,7 @@ def transform(self, X):
     return self._batches(self._vectors, self._check_new(X))
 
 # %% ../nbs/25_training.ipynb #dd784e0c
-_homes = {'ContrastiveEncoder': 'clustering_nb.selfsupervised', 'Autoencoder': 'clustering_nb.autoencoders', 'ConvAutoencoder': 'clustering_nb.autoencoders',
+_homes = {'ContrastiveEncoder': 'clustering_nb.selfsupervised', 'ContrastiveEnsemble': 'clustering_nb.selfsupervised', 'Autoencoder': 'clustering_nb.autoencoders', 'ConvAutoencoder': 'clustering_nb.autoencoders',
           'SemiSupervisedAutoencoder': 'clustering_nb.autoencoders', 'VAE': 'clustering_nb.autoencoders', 'ConditionalVAE': 'clustering_nb.autoencoders', 'ClassReconstruction': 'clustering_nb.autoencoders'}
 
 @patch_to(NetworkEmbedder)

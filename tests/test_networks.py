@@ -20,12 +20,13 @@ from clustering_nb.embedding import embedders
 from clustering_nb.study import Experiment, make_recipe, run
 from clustering_nb.training import load_network, read_weights
 
-NAMES = ('ae', 'cae', 'vae', 'ssae', 'cvae', 'class_losses', 'simclr', 'vicreg')
+NAMES = ('ae', 'cae', 'vae', 'ssae', 'cvae', 'class_losses', 'simclr', 'simclr_pair', 'vicreg')
+CONTRASTIVE = 'simclr','simclr_pair','vicreg'
 few = load('digits').sample(200)
 
 def make(name, **kw):
     "A small one, quick to train."
-    small = {'simclr': dict(dimensions=8, steps=2, width=4), 'vicreg': dict(dimensions=8, steps=2, width=4)}.get(name, dict(latent=4, epochs=1))
+    small = dict(dimensions=8, steps=2, width=4) if name in CONTRASTIVE else dict(latent=4, epochs=1)
     return embedders.make(name, **small|kw, seed=0)
 
 def fit(name, images, **kw): return make(name, **kw).fit(images, images.labels if embedders[name].labels_used else None)
@@ -48,7 +49,7 @@ def test_odd_pixels(name):
     with pytest.raises(ValueError, match='vectors of 64'): fit(name, Images(x.reshape(200, -1), few.labels))
     with pytest.raises(ValueError, match='different sizes'): make(name).fit(np.array([np.zeros((8, 8)), np.zeros((9, 9))], dtype=object), [0, 1])
 
-@pytest.mark.parametrize('name', [n for n in NAMES if n not in ('simclr', 'vicreg')])
+@pytest.mark.parametrize('name', [n for n in NAMES if n not in CONTRASTIVE])
 def test_latent_wider_than_the_image(name):
     with pytest.raises(ValueError, match='from 1 to 64.*got 65'): fit(name, few, latent=65)
 
@@ -125,7 +126,7 @@ net = embedders.make(*sys.argv[1:2], *eval(sys.argv[2]), seed=0, **eval(sys.argv
 net.set_params(checkpoint=sys.argv[4]).fit(load('digits'))
 net.save(sys.argv[5])"""
 
-@pytest.mark.parametrize('name,args,kw', [('vae', (4, 64), dict(epochs=400)), ('simclr', (8, 600), dict(width=4))])
+@pytest.mark.parametrize('name,args,kw', [('vae', (4, 64), dict(epochs=400)), ('simclr', (8, 600), dict(width=4, decay=True))])
 def test_killed_training_resumes_to_the_same_weights(tmp_path, name, args, kw):
     "kill -9 at several moments; what comes out in the end is what comes out undisturbed, bit by bit."
     env = os.environ|{'OMP_NUM_THREADS': '1', 'CLUSTERING_NB_CACHE': str(tmp_path/'cache')}
