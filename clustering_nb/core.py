@@ -47,10 +47,11 @@ def did_you_mean(
     word, # What came
     known, # The names that would have been right
 )->str: # `Did you mean 'x'? Known: …`
-    "A hint that names the known words nearest to `word`, then all of them."
+    "A hint that names the known words nearest to `word`, then all of them, or how many they are if nobody would read them."
     known = sorted(map(str, known))
     near = difflib.get_close_matches(str(word), known, n=3, cutoff=.5)
     hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ''
+    if len(known)>99: return f"{hint}Known: {len(known):,} names." if near else f'Known: {len(known):,} names, from {known[0]} to {known[-1]}.'
     return f"{hint}Known: {', '.join(known) or 'none'}."
 
 # %% ../nbs/00_core.ipynb #39f0c3e2

