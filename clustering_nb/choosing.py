@@ -154,6 +154,7 @@ def over_training(
 ): # DataFrame: step, seed, the criteria, and scores against classes if there are any
     "Criteria without labels after each kept number of steps."
     steps = sorted(set.intersection(*(set(e.kept_) for e in encoders))) if encoders else []
+    if any(e.decay for e in encoders): raise ValueError("With `decay` the rate depends on the last batch, so what was kept on the way says nothing of shorter trainings. Fit encoders without it.")
     if not steps: raise ValueError("The encoders have no kept steps in common. Fit them with the same `keep_at`.")
     rows = []
     for step in progress(steps, 'steps'):

@@ -51,7 +51,7 @@ def did_you_mean(
     known = sorted(map(str, known))
     near = difflib.get_close_matches(str(word), known, n=3, cutoff=.5)
     hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ''
-    if len(known)>99: return f"{hint}Known: {len(known):,} names." if near else f'Known: {len(known):,} names, from {known[0]} to {known[-1]}.'
+    if len(known)>99: return f"{hint}Known: {len(known):,} names." if near else f"Known: {len(known):,} names, such as {', '.join(known[::len(known)//3][:3])}."
     return f"{hint}Known: {', '.join(known) or 'none'}."
 
 # %% ../nbs/00_core.ipynb #39f0c3e2

@@ -15,7 +15,7 @@ from sklearn.base import clone
 
 from .core import check_memory, did_you_mean, need, patch_to
 from .data import datasets
-from .training import NetworkEmbedder, seeded
+from .training import NetworkEmbedder, check_batch_size, int_seed, seeded
 
 # %% ../nbs/34_selfsupervised.ipynb #b92c2253
 torch = need('torch', 'torch')
@@ -38,6 +38,11 @@ class Views:
     grey: float = 0. # Chance that the colours are taken away
     noise: float = 0. # Standard deviation of what is added to each pixel, which lies from 0 to 1
 
+    def __post_init__(self):
+        for k,v in asdict(self).items():
+            most = 1 if k in ('erasing', 'crop', 'grey') else math.inf
+            if not isinstance(v, (bool, int, float, np.number)) or not 0<=v<=most: raise ValueError(f"Expected `{k}` of the views as a number {f'from 0 to {most}' if most==1 else 'of at least 0'}, got {v!r}.")
+
 views = {'digits': Views(), 'clothes': Views(flip=True), 'shades': Views(flip=True, gamma=1., colour=.5),
          'grain': Views(rotation=10., scale=.15, shear=0., erasing=0., flip=True, colour=.4, noise=.1),
          'photos': Views(shift=.05, rotation=10., scale=.1, shear=5., gamma=.3, erasing=0., flip=True, colour=.4, crop=.3, hue=.1, grey=.2)}
@@ -52,10 +57,11 @@ def choose_views(
         for k in wish:
             if k not in Views.__dataclass_fields__: raise ValueError(f"No view changes {k!r}. {did_you_mean(k, Views.__dataclass_fields__)}")
         return Views(**wish)
+    asked = wish
     if wish=='auto': wish = datasets[images.name].facts.get('views') if images.name in datasets else None
     if wish is None: wish = 'photos' if len(images.shape)==4 else 'digits'
     if wish not in views: raise ValueError(f"Unknown views {wish!r}. {did_you_mean(wish, [*views, 'auto'])}")
-    return replace(views['grain'], flip=choose_views(images).flip) if wish=='grain' else views[wish]
+    return replace(views['grain'], flip=choose_views(images).flip) if asked=='grain' else views[wish]
 
 # %% ../nbs/34_selfsupervised.ipynb #e032cfbd
 def _between(n, low, high, device): return torch.rand(n, device=device)*(high-low)+low
@@ -203,6 +209,10 @@ class ContrastiveEncoder(NetworkEmbedder):
         if self.layer not in (wishes := ('last', 'map')): raise ValueError(f"Unknown layer {self.layer!r}. {did_you_mean(self.layer, wishes)}")
         for k in ('dimensions', 'steps', 'width'):
             if not isinstance(getattr(self, k), (int, np.integer)) or getattr(self, k)<1: raise ValueError(f"Expected `{k}` as a whole number of at least 1, got {getattr(self, k)!r}.")
+        for k in ('decay', 'head_norm'):
+            if not isinstance(getattr(self, k), bool): raise ValueError(f"Expected `{k}` True or False, got {getattr(self, k)!r}.")
+        if not isinstance(self.lr, (int, float)) or not 0<self.lr<math.inf: raise ValueError(f"Expected `lr` above 0, got {self.lr!r}.")
+        check_batch_size(self.batch_size, len(images))
         if not self.temperature>0: raise ValueError(f"Expected `temperature` above 0, got {self.temperature!r}.")
         self.views_ = asdict(choose_views(images, self.views))
         batch,(h,w) = self.batch_size or min(256, len(images)),images.shape[1:3]
@@ -234,7 +244,7 @@ _losses = ('simclr', 'vicreg')
 def at_step(self,
     step, # One of `keep_at`
 ): # A fitted `ContrastiveEncoder`
-    "The encoder as it was after `step` batches."
+    "The encoder as it was after `step` batches; with `decay`, whose rate depends on the end, another one than training for `step` batches gives."
     if step not in getattr(self, 'kept_', {}): raise ValueError(f"Nothing was kept after {step} batches. Kept: {sorted(getattr(self, 'kept_', {})) or 'nothing'}; ask for more with `keep_at`.")
     other = clone(self).set_params(steps=step, keep_at=())
     other.__dict__ |= {k: v for k,v in self.__dict__.items() if k.endswith('_') and k not in ('net_', 'kept_')}
@@ -253,30 +263,36 @@ class ContrastiveEnsemble(NetworkEmbedder):
     _facts = ('views_',)
     loss_unit_ = 'nats per view, mean over the batch'
     def __init__(self,
-        members=PAIR, # For each encoder, a dict of parameters of `ContrastiveEncoder`
-        dimensions=128, # Of the vectors of each that doesn't say otherwise, as the next four
+        members=None, # For each encoder, a dict of parameters of `ContrastiveEncoder`; None for `PAIR`
+        dimensions=128, # Of the last layer of each that doesn't say otherwise, as the next four; vectors from a `map` are as long as the map
         steps=800, # Batches
         batch_size=None, # Images a batch; None for 256, or all if they are fewer
         width=32, # Filters of the first convolution
         lr=1e-3, # Learning rate of Adam
         precision='auto', # bfloat16 for training where the hardware has it; vectors are always computed in float32
-        random_state=0, # Of weights, order and views
+        random_state=0, # Of weights, order and views; the same for each
         checkpoint=None, # False to keep nothing; else each encoder resumes by itself, from a file in the user's cache folder
     ):
         self.members,self.dimensions,self.steps,self.batch_size,self.width,self.lr,self.precision,self.random_state,self.checkpoint = members,dimensions,steps,batch_size,width,lr,precision,random_state,checkpoint
 
     def _each(self):
         "An encoder per member; not yet trained."
-        if not isinstance(self.members, (list, tuple)) or not self.members or not all(isinstance(m, dict) for m in self.members): raise ValueError(f"Expected `members` as a dict of parameters for each encoder, such as {PAIR}; got {self.members!r}.")
+        members = PAIR if self.members is None else self.members
+        if not isinstance(members, (list, tuple)) or not members or not all(isinstance(m, dict) for m in members): raise ValueError(f"Expected `members` as a dict of parameters for each encoder, such as {PAIR}; got {self.members!r}.")
+        if any(m in members[:i] for i,m in enumerate(members)): raise ValueError(f"Of the encoders side by side, there are two the same in {members!r}. Let each differ, for instance in its views.")
         own = [k for k in ContrastiveEncoder().get_params() if k not in _shared]
-        for k in (k for m in self.members for k in m):
-            if k not in own: raise ValueError(f"Encoders side by side can't differ in {k!r}. {did_you_mean(k, own)}")
+        for k in (k for m in members for k in m):
+            if k not in own: raise ValueError(f"{k!r} is nothing that encoders side by side can differ in. {did_you_mean(k, own)}")
         params = self.get_params()
-        return [ContrastiveEncoder(**{k: v for k,v in params.items() if k!='members'}|m) for m in self.members]
+        return [ContrastiveEncoder(**{k: v for k,v in params.items() if k!='members'}|m) for m in members]
 
     def _fit(self, images, y):
         if self.checkpoint not in (None, False): raise ValueError(f"Expected `checkpoint` None or False, got {self.checkpoint!r}: several encoders don't go into one file. Use `save` for the trained ones.")
-        each = [e.fit(images) for e in self._each()]
+        each,seed = self._each(),int_seed(self.random_state)
+        for e in each:
+            e.set_params(random_state=seed)
+            if not images.is_vectors: e._targets(images, y) # Mistakes are told before the first one is trained
+        for e in each: e.fit(images)
         self.net_,self.views_ = nn.ModuleList(e.net_ for e in each),tuple(e.views_ for e in each)
         self.shape_,self.seed_,self.kept_ = each[0].shape_,each[0].seed_,{}
         self.loss_history_ = need('pandas').concat([e.loss_history_.assign(encoder=i) for i,e in enumerate(each, 1)], ignore_index=True)
@@ -284,6 +300,7 @@ class ContrastiveEnsemble(NetworkEmbedder):
 
     def _fitted(self):
         each = self._each()
+        if len(each)!=len(self.views_): raise ValueError(f"Trained as {len(self.views_)} encoders, and `members` is of {len(each)} now. Fit it again.")
         for e,v in zip(each, self.views_): e.shape_,e.views_ = self.shape_,v
         return each
 
@@ -296,7 +313,7 @@ class ContrastiveEnsemble(NetworkEmbedder):
 
     def _packed(self):
         tensors,facts = super()._packed()
-        facts['params']['members'] = [m|{'views': asdict(m['views'])} if isinstance(m.get('views'), Views) else m for m in self.members]
+        if self.members: facts['params']['members'] = [m|{'views': asdict(m['views'])} if isinstance(m.get('views'), Views) else m for m in self.members]
         return tensors,facts
 
 # %% ../nbs/34_selfsupervised.ipynb #d7250f38

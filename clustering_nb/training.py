@@ -281,6 +281,7 @@ def train(
     autocast = lambda: torch.autocast(device.type, torch.bfloat16, enabled=half)
     for k,v in (('epochs', epochs), ('steps', 1 if steps is None else steps), ('patience', patience)):
         if not isinstance(v, (int, np.integer)) or isinstance(v, bool) or v<1: raise ValueError(f"Expected `{k}` as a whole number of at least 1, got {v!r}.")
+    if not isinstance(decay, bool): raise ValueError(f"Expected `decay` True or False, got {decay!r}.")
     if not isinstance(lr, (int, float)) or not 0<lr<math.inf: raise ValueError(f"Expected `lr` above 0, got {lr!r}.")
     train_at,val_at = held_back(len(tensors[0]), validation, seed)
     size = check_batch_size(batch_size, len(train_at))
