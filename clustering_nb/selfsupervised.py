@@ -15,7 +15,7 @@ from sklearn.base import clone
 
 from .core import check_memory, did_you_mean, need, patch_to
 from .data import datasets
-from .training import NetworkEmbedder, check_batch_size, int_seed, seeded
+from .training import NetworkEmbedder, check_batch_size, check_rate, int_seed, seeded
 
 # %% ../nbs/34_selfsupervised.ipynb #b92c2253
 torch = need('torch', 'torch')
@@ -209,9 +209,8 @@ class ContrastiveEncoder(NetworkEmbedder):
         if self.layer not in (wishes := ('last', 'map')): raise ValueError(f"Unknown layer {self.layer!r}. {did_you_mean(self.layer, wishes)}")
         for k in ('dimensions', 'steps', 'width'):
             if not isinstance(getattr(self, k), (int, np.integer)) or getattr(self, k)<1: raise ValueError(f"Expected `{k}` as a whole number of at least 1, got {getattr(self, k)!r}.")
-        for k in ('decay', 'head_norm'):
-            if not isinstance(getattr(self, k), bool): raise ValueError(f"Expected `{k}` True or False, got {getattr(self, k)!r}.")
-        if not isinstance(self.lr, (int, float)) or not 0<self.lr<math.inf: raise ValueError(f"Expected `lr` above 0, got {self.lr!r}.")
+        if not isinstance(self.head_norm, bool): raise ValueError(f"Expected `head_norm` True or False, got {self.head_norm!r}.")
+        check_rate(self.lr, self.decay)
         check_batch_size(self.batch_size, len(images))
         if not self.temperature>0: raise ValueError(f"Expected `temperature` above 0, got {self.temperature!r}.")
         self.views_ = asdict(choose_views(images, self.views))

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['torch', 'safetensors', 'CHECKPOINT_SECONDS', 'REMEMBER_SECONDS', 'best_device', 'fast_bfloat16', 'int_seed', 'seeded',
            'pixel_tensor', 'as_floats', 'write_weights', 'read_weights', 'check_weights', 'put_weights', 'epoch_order',
-           'check_batch_size', 'held_back', 'train', 'NetworkEmbedder', 'load_network']
+           'check_rate', 'check_batch_size', 'held_back', 'train', 'NetworkEmbedder', 'load_network']
 
 # %% ../nbs/25_training.ipynb #99cb9834
 import json
@@ -131,6 +131,14 @@ def epoch_order(
 )->torch.Tensor: # A permutation of n
     "In which order an epoch goes through the images."
     return torch.randperm(n, generator=torch.Generator().manual_seed((seed*1_000_003+epoch*7919+1)%2**63))
+
+def check_rate(
+    lr, # Learning rate
+    decay=False, # Does it fall?
+):
+    "Refuse a learning rate that is none."
+    if not isinstance(decay, bool): raise ValueError(f"Expected `decay` True or False, got {decay!r}.")
+    if not isinstance(lr, (int, float)) or not 0<lr<math.inf: raise ValueError(f"Expected `lr` above 0, got {lr!r}.")
 
 def check_batch_size(
     batch_size, # What was asked for; None for what is usual
@@ -281,8 +289,7 @@ def train(
     autocast = lambda: torch.autocast(device.type, torch.bfloat16, enabled=half)
     for k,v in (('epochs', epochs), ('steps', 1 if steps is None else steps), ('patience', patience)):
         if not isinstance(v, (int, np.integer)) or isinstance(v, bool) or v<1: raise ValueError(f"Expected `{k}` as a whole number of at least 1, got {v!r}.")
-    if not isinstance(decay, bool): raise ValueError(f"Expected `decay` True or False, got {decay!r}.")
-    if not isinstance(lr, (int, float)) or not 0<lr<math.inf: raise ValueError(f"Expected `lr` above 0, got {lr!r}.")
+    check_rate(lr, decay)
     train_at,val_at = held_back(len(tensors[0]), validation, seed)
     size = check_batch_size(batch_size, len(train_at))
     if size==1 and any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in net.modules()): raise ValueError(f"This network compares the images of a batch and needs at least 2 in one; got `batch_size` {batch_size!r} and {len(train_at)} images to train on.")
