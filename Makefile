@@ -10,7 +10,7 @@ export NUMBA_CACHE_DIR ?= $(abspath $(VENV))/numba
 .PHONY: help demo test notebooks pytest lowest export execute readme studies site bench bench-folder bench-scale dist clean
 
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## Cluster the handwritten digits and write a report (light install)
 	$(LIGHT)
@@ -35,7 +35,7 @@ export: ## Write clustering_nb/ from the notebooks, and clean them
 	$(FULL)
 	@$(BIN)/nbdev_export && $(BIN)/nbdev_clean
 
-execute: ## Run the library notebooks and store their outputs
+execute: ## Run library notebooks, pages and how-tos, and store their outputs
 	$(FULL)
 	@$(BIN)/python tools/execute.py nbs/*.ipynb nbs/howto/*.ipynb
 	@$(BIN)/python tools/readme.py
@@ -69,5 +69,5 @@ dist: ## Build wheel and sdist
 	@$(BIN)/python -m build
 
 clean: ## Remove all that was built, the environment included; runs stay
-	rm -rf _site _proc build dist *.egg-info
+	rm -rf _site _proc build dist *.egg-info .venv-lowest .pytest_cache assets/plotly.min.js
 	@if [ -e "$(VENV)/stamp.json" ]; then echo rm -rf "$(VENV)"; rm -rf "$(VENV)"; fi

@@ -30,12 +30,22 @@ _examples = '''examples:
   clustering-nb assign runs/PHOTOS-… NEW_PHOTOS              where new photos belong
   clustering-nb audit PHOTOS                                 what can't be used, what shows nothing, what is there twice
   clustering-nb study STUDY.toml --resume                    many recipes, several seeds, a table
-  clustering-nb list                                         data sets, embedders, reducers, clusterers'''
+  clustering-nb list                                         data sets, embedders, reducers, clusterers
+
+environment:
+  CLUSTERING_NB_DATA      folder where data sets are looked for first
+  CLUSTERING_NB_CACHE     folder for what is kept between runs
+  CLUSTERING_NB_MEMORY    GiB to count on, instead of what is free
+  CLUSTERING_NB_PROGRESS  0: show no progress; 1: show it without a terminal, too
+  CLUSTERING_NB_DEBUG     1: print where an error comes from'''
 
 _study_example = '''example of a file:
   data = "digits"
   seeds = 5
-  recipes = ["pixels+kmeans:10", "{pca,umap}:{5,10}+{kmeans:10,hdbscan}"]'''
+  recipes = ["pixels+kmeans:10", "{pca,umap}:{5,10}+{kmeans:10,hdbscan}"]
+
+keys: data, recipes, seeds (a number or a list; default 5), n, split, size, and name;
+[[experiments]] begins a further block, which may say each of them but name again'''
 
 def parser()->argparse.ArgumentParser: # See its help
     "The command line's grammar."
@@ -44,7 +54,7 @@ def parser()->argparse.ArgumentParser: # See its help
     commands = p.add_subparsers(dest='command', metavar='COMMAND')
     r = commands.add_parser('run', help="cluster images and write a report", description="Cluster images; write assignments.csv, clusters.csv, scores.json, run.json, reference.npz and report.html. Names that somebody wrote into clusters.csv are kept.")
     r.add_argument('data', metavar='DATA', help="name of a data set, folder of photos (a class per subfolder, or flat), .zip of one, .npz, .npy or .zarr")
-    r.add_argument('--recipe', default='', metavar='R', help="steps joined by +, e.g. pca:50+umap:10+gmm:10; by default the best embedder at hand, PCA, UMAP, and a clusterer that finds the number of clusters")
+    r.add_argument('--recipe', default='', metavar='R', help="steps joined by +, e.g. pca:50+umap:10+gmm:10; by default the best embedder at hand for photos, pixels for others, PCA, UMAP, and a clusterer that finds the number of clusters")
     r.add_argument('--embedder', default='', metavar='E', help="what to begin with, the rest as by default, e.g. efficientnet_lite0, descriptors or timm:NETWORK")
     r.add_argument('--parquet', action='store_true', help="write assignments.parquet beside assignments.csv")
     r.add_argument('--once', action='store_true', help="leave out all but one of photos that show the same; they go where that one goes")
@@ -53,11 +63,11 @@ def parser()->argparse.ArgumentParser: # See its help
     r.add_argument('--seed', type=int, default=0, metavar='S', help="of every random draw (default 0)")
     r.add_argument('--split', metavar='PART', help="only this part of the data, e.g. test")
     r.add_argument('--size', type=_count, default=64, metavar='PX', help="side of the squares that photos are decoded to (default 64)")
-    r.add_argument('--out', metavar='DIR', help="where results go (default runs/DATA-RECIPE-SEED)")
+    r.add_argument('--out', metavar='DIR', help="where results go (default runs/DATA-RECIPE-seedS, with --n, --split, --size and --once in the name)")
     r.add_argument('--picture', choices=('umap', 'pca', 'tsne'), default='umap', help="how the map in the report is drawn (default umap)")
     r.add_argument('--json', action='store_true', help="print the scores as one JSON object on the last line")
     r.add_argument('--no-cache', action='store_true', help="compute everything anew")
-    a = commands.add_parser('audit', help="look for bad, odd and equal pictures", description="Look at every picture of a folder; write audit.html and files.csv. Nothing is changed in the folder.")
+    a = commands.add_parser('audit', help="look for unreadable, odd and duplicate pictures", description="Look at every picture of a folder; write audit.html and files.csv. Nothing is changed in the folder.")
     a.add_argument('data', metavar='FOLDER', help="folder of photos, or a .zip of one")
     a.add_argument('--out', metavar='DIR', help="where results go (default runs/FOLDER-audit)")
     a.add_argument('--json', action='store_true', help="print everything that was found as one JSON object on the last line")
@@ -74,9 +84,9 @@ def parser()->argparse.ArgumentParser: # See its help
     x.add_argument('--source', metavar='FOLDER', help="where the photos are, if they moved since the run")
     s = commands.add_parser('study', help="run a study: many recipes, several seeds", description="Run the experiments of a TOML file side by side, write a row for each, and print means over seeds.", epilog=_study_example, formatter_class=argparse.RawDescriptionHelpFormatter)
     s.add_argument('file', metavar='FILE', help="a TOML file with data, recipes and seeds")
-    s.add_argument('--jobs', type=_count, metavar='N', help="experiments at a time, one thread each (default: as many as there are cores)")
+    s.add_argument('--jobs', type=_count, metavar='N', help="experiments at a time, one thread each (default: as many as there are cores); --scheduler takes its place")
     s.add_argument('--resume', action='store_true', help="go on with a table that is there; its rows are not computed again")
-    s.add_argument('--out', metavar='CSV', help="where rows go (default results/NAME.csv)")
+    s.add_argument('--out', metavar='CSV', help="where rows go (default results/NAME.csv; NAME is the file's, or what it says)")
     s.add_argument('--scores', default='acc,nmi,ari,ami', metavar='S', help="scores to print, the first one sorts (default acc,nmi,ari,ami; without classes silhouette)")
     s.add_argument('--table', choices=('text', 'markdown', 'latex', 'html'), default='text', help="how to print means (default text)")
     s.add_argument('--no-cache', action='store_true', help="compute every step anew")
