@@ -3,11 +3,14 @@ import functools
 import http.server
 import importlib.util
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -294,6 +297,24 @@ def test_execute_twice_and_refuse(tmp_path):
     assert (tmp_path/'good.ipynb').read_bytes()==first
     with pytest.raises(execute.Refused, match="cell 1: KeyError: 'a'"): execute.execute(tmp_path/'bad.ipynb', set(), 60)
     assert (tmp_path/'bad.ipynb').read_text()==bad and sorted(p.name for p in tmp_path.iterdir())==['bad.ipynb', 'good.ipynb']
+
+@pytest.mark.skipif(os.name!='posix', reason="signals of POSIX")
+@pytest.mark.parametrize('to_all', [False, True]) # To the tool alone, or from a terminal to the kernel as well
+def test_ctrl_c_ends_in_words(tmp_path, to_all):
+    (path := tmp_path/'long.ipynb').write_text(before := json.dumps(notebook(code('import pathlib, time\npathlib.Path("begun").touch()\ntime.sleep(60)'))))
+    done = subprocess.Popen([sys.executable, str(ROOT/'tools/execute.py'), str(path)], stderr=subprocess.PIPE, text=True, start_new_session=True)
+    wait_until(lambda: (tmp_path/'begun').exists() or done.poll() is not None)
+    if to_all: os.killpg(done.pid, signal.SIGINT)
+    else: done.send_signal(signal.SIGINT)
+    told = done.communicate(timeout=30)[1]
+    assert done.returncode==130 and 'Interrupted.' in told and 'Traceback' not in told, told
+    assert path.read_text()==before
+
+def wait_until(so, seconds=60):
+    end = time.monotonic()+seconds
+    while not so():
+        assert time.monotonic()<end, 'waited in vain'
+        time.sleep(.05)
 
 def test_what_is_not_stored():
     home = str(Path.home())

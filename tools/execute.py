@@ -3,14 +3,17 @@
 Cells that `nbdev_test` skips are skipped here too, and keep no output. What is stored is clean (as by `nbdev_clean`) and the
 same in every run; a notebook with an error, a path of this machine or too large outputs is named, and stays as it was."""
 import argparse
+import asyncio
 import json
 import os
 import re
 import secrets
+import signal
 import sys
 import tempfile
 import time
 from configparser import ConfigParser
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
@@ -18,6 +21,7 @@ from execnb.nbio import write_nb
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbdev.clean import clean_nb
+from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parents[1]
 LIMIT = 400_000 # Bytes of stored outputs in a notebook
@@ -41,13 +45,22 @@ def skipped(source, flags):
 
 class Client(NotebookClient):
     "Runs all cells but those that carry a flag."
-    flags = ()
+    flags,bar,ending = (),None,None
 
     async def async_execute_cell(self, cell, cell_index, **kw):
         if cell.cell_type=='code' and skipped(cell.source, self.flags):
             cell.outputs = []
             return cell
-        return await super().async_execute_cell(cell, cell_index, **kw)
+        if title := cell.cell_type=='markdown' and re.search(r'^#+ (.*)', cell.source, re.M): self.bar.set_postfix_str(title[1])
+        try: return await super().async_execute_cell(cell, cell_index, **kw)
+        finally: self.bar.update()
+
+    async def async_start_new_kernel(self, **kw):
+        "As it is, but Ctrl-C ends the kernel, and with it the run: nbclient itself would stumble over what it has cleaned up already."
+        def end(): self.ending = self.ending or asyncio.ensure_future(self.km.shutdown_kernel(now=True))
+        with suppress(NotImplementedError, RuntimeError): # No signals on this system, or not here
+            for s in (signal.SIGINT, signal.SIGTERM): asyncio.get_running_loop().add_signal_handler(s, end)
+        await super().async_start_new_kernel(**kw)
 
 def environment():
     "Variables of the kernel: the library from this checkout, quiet, the same in every run."
@@ -62,10 +75,14 @@ def run(nb, folder, flags, timeout):
         if os.name=='posix': # Sockets in a folder of our own instead of ports that others on the machine could read
             kernel = client.create_kernel_manager()
             kernel.transport,kernel.ip = 'ipc',f'{sockets}/k'
+        client.bar = tqdm(total=len(nb.cells), unit='cell', leave=False, disable=not sys.stderr.isatty())
         try: client.execute(env=environment())
-        except CellExecutionError as e: raise Refused(f"cell {failed(nb)}: {e.ename}: {e.evalue}") from e
         except CellTimeoutError as e: raise Refused(f"a cell ran for more than {timeout} s; give it a flag, or more by --timeout") from e
-        except (DeadKernelError, RuntimeError) as e: raise Refused(f"the kernel died or never answered ({e}); was it out of memory?") from e
+        except (CellExecutionError, DeadKernelError, RuntimeError) as e:
+            if client.ending or getattr(e, 'ename', '')=='KeyboardInterrupt': raise KeyboardInterrupt from None # From a terminal, the kernel may hear it first
+            if isinstance(e, CellExecutionError): raise Refused(f"cell {failed(nb)}: {e.ename}: {e.evalue}") from e
+            raise Refused(f"the kernel died or never answered ({e}); was it out of memory?") from e
+        finally: client.bar.close()
 
 def failed(nb): return next((i for i,c in enumerate(nb.cells) if any(o.output_type=='error' for o in c.get('outputs', []))), '?')
 
@@ -158,5 +175,11 @@ def main(args=None):
         else: print(f"{path}: {time.time()-begun:.1f} s")
     return bool(bad)
 
+def stopped(main):
+    "Run a command; Ctrl-C ends it in words."
+    try: return main()
+    except KeyboardInterrupt:
+        print("\nInterrupted. Notebooks that were not finished are as they were; what they computed is kept, and the same command goes on.", file=sys.stderr)
+        return 130
 
-if __name__=='__main__': sys.exit(main())
+if __name__=='__main__': sys.exit(stopped(main))

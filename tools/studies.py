@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from execute import ROOT, Refused, execute, settings  # noqa: E402
+from execute import ROOT, Refused, execute, settings, stopped  # noqa: E402
 
 RECORD = ROOT/'results/executed.json'
 PAGES = 'nbs/results.ipynb','nbs/gallery.ipynb','nbs/index.ipynb' # They show what studies found, so they come last
@@ -71,4 +71,4 @@ def main(args=None):
         else: remember(name, fingerprint(name) if name in PAGES else made_with)
     return int(bad>0)
 
-if __name__=='__main__': sys.exit(main())
+if __name__=='__main__': sys.exit(stopped(main))
