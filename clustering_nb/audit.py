@@ -7,7 +7,6 @@ __all__ = ['SIDE', 'problems', 'Limits', 'sharpness', 'perceptual_hashes', 'hamm
            'equal_pictures', 'Audit', 'audit']
 
 # %% ../nbs/12_audit.ipynb #102b6a04
-import io
 import os
 from dataclasses import dataclass, field
 from functools import partial

@@ -16,7 +16,7 @@ pytest.importorskip('distributed', reason="Dask is not installed: pip install 'c
 
 from clustering_nb.data import load
 from clustering_nb.distributed import connect, distribute
-from clustering_nb.harness import grid, measured
+from clustering_nb.harness import measured
 
 PROGRAM,DASK = (Path(sys.executable).with_name(name) for name in ('clustering-nb', 'dask'))
 STUDY = 'data = "digits"\nn = 400\nseeds = 4\nrecipes = ["pixels+kmeans:10", "pixels+pca:{5,10}+{kmeans:10,ward:10}"]\n'

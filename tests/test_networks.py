@@ -1,12 +1,9 @@
 "Networks that meet bad input, full disks, interruptions and files of strangers."
 import os
 import pickle
-import resource
-import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -148,7 +145,6 @@ def test_killed_training_resumes_to_the_same_weights(tmp_path, name, args, kw):
 def test_encoders_side_by_side_are_kept_one_by_one(tmp_path, monkeypatch):
     "Interrupted in the second, it does not begin again with the first; and nothing is half trained."
     from clustering_nb import training
-    from clustering_nb.selfsupervised import ContrastiveEnsemble
     monkeypatch.setenv('CLUSTERING_NB_CACHE', str(tmp_path))
     monkeypatch.setattr(training, 'REMEMBER_SECONDS', -1)
     real,trained = training.train,[]
