@@ -134,7 +134,7 @@ def _renumbered(number):
 # %% ../nbs/12_audit.ipynb #a6b44fc4
 problems = {'mislabelled': "another format than the name says",
             'tiny': "the shorter side is very short",
-            'huge': "more pixels than a camera makes",
+            'huge': "more pixels than most cameras make",
             'extreme_aspect': "much longer than wide, or wider than long",
             'nearly_uniform': "hardly anything but one colour",
             'very_dark': "hardly a bright spot",
@@ -274,5 +274,5 @@ def __str__(self):
     if self.ignored: lines.append('not looked at: '+', '.join(f'{n} × {k}' for k,n in sorted(self.ignored.items())))
     for r in self.findings().itertuples(): lines.append(f'  {r.finding:<18}{r.n:>7,}  {r.meaning}; {"e.g. " if r.n>1 else ""}{r.examples}')
     doubles = self.files.group.max()+1
-    if doubles: lines.append(f"{doubles:,} pictures are there more than once, by {self.how}; {len(self.keep()):,} are left if one of each stays")
+    if doubles: lines.append(f"{doubles:,} picture{' is' if doubles==1 else 's are'} there more than once, by {self.how}; {len(self.keep()):,} are left if one of each stays")
     return '\n'.join(lines)

@@ -9,6 +9,7 @@ __all__ = ['torch', 'nn', 'F', 'reconstruction_loss', 'Autoencoder', 'ConvAutoen
 
 # %% ../nbs/32_autoencoders.ipynb #df1201ec
 import math
+from numbers import Real
 
 import numpy as np
 from scipy.special import softmax
@@ -216,7 +217,7 @@ class ConvAutoencoder(Autoencoder):
 # %% ../nbs/32_autoencoders.ipynb #9e1df716
 def _check_weights(**weights):
     for k,v in weights.items():
-        if not isinstance(v, (int, float)) or not 0<=v<math.inf: raise ValueError(f"Expected `{k}`, the weight of a part of the loss, from 0 on; got {v!r}.")
+        if not isinstance(v, Real) or isinstance(v, bool) or not 0<=v<math.inf: raise ValueError(f"Expected `{k}`, the weight of a part of the loss, from 0 on; got {v!r}.")
 
 class SemiSupervisedAutoencoder(Autoencoder):
     "Autoencoder with a classifier on its vectors; loss = alpha · reconstruction + beta · cross-entropy."

@@ -117,7 +117,7 @@ class KerasCNN(TransformerMixin, BaseEstimator):
         last_dropout=.5, # Before the softmax
         precision='float32', # Of training; `bfloat16` is quicker where the hardware has it
         random_state=0, # Of weights, order, dropout and augmentation
-        checkpoint=None, # None keeps trained networks in the user's cache folder, False does not
+        checkpoint=None, # None keeps networks that took more than 20 seconds in the user's cache folder, False keeps none
     ):
         self.features,self.filters,self.depth,self.epochs,self.batch_size,self.lr,self.augmentation,self.validation = features,filters,depth,epochs,batch_size,lr,augmentation,validation
         self.patience,self.plateau,self.weight_decay,self.dropout,self.last_dropout,self.precision,self.random_state,self.checkpoint = patience,plateau,weight_decay,dropout,last_dropout,precision,random_state,checkpoint

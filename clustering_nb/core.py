@@ -181,7 +181,7 @@ class Registry:
             if k not in known: raise ValueError(f"{self.kind.capitalize()} {name!r} has no parameter {k!r}. {did_you_mean(k, known)}")
         if len(args)>len(known): raise ValueError(f"{self.kind.capitalize()} {name!r} takes at most {len(known)} values, got {args}.")
         twice = [k for k in list(known)[:len(args)] if k in kw]
-        if twice: raise ValueError(f"{self.kind.capitalize()} {name!r} got {twice[0]!r} twice: {args[0]!r} and {kw[twice[0]]!r}.")
+        if twice: raise ValueError(f"{self.kind.capitalize()} {name!r} got {twice[0]!r} twice: {args[list(known).index(twice[0])]!r} and {kw[twice[0]]!r}.")
         given = dict(zip(known, args))|kw
         kinds = {p.name: get_args(p.annotation) for p in inspect.signature(factory).parameters.values()} # `int|None`, `str|int`
         for k,v in given.items():
@@ -351,7 +351,7 @@ def versions()->dict: # Version by package, those installed only
         except PackageNotFoundError: continue
     return found
 
-_showing = {'_modidx', 'exploration', 'macro_categories', 'baseline', 'purity', 'harness', 'choosing', 'plots', 'report', 'cli'}
+_showing = {'_modidx', 'exploration', 'macro_categories', 'baseline', 'purity', 'harness', 'choosing', 'plots', 'browsing', 'report', 'audit_page', 'cli'}
 
 @lru_cache(None)
 def _sources():
@@ -362,10 +362,11 @@ def _sources():
 _sources() # When the library is imported
 
 def _does(source):
-    "What code does, as text: nothing of comments, docstrings, layout and numbers of lines."
+    "What code does, as text: nothing of comments, docstrings, layout and numbers of lines, and not the words of its errors."
     tree = ast.parse(source)
     for n in ast.walk(tree):
         if isinstance(n, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and ast.get_docstring(n, clean=False) is not None: n.body[0] = ast.Pass()
+        if isinstance(n, ast.Raise) and isinstance(n.exc, ast.Call): n.exc.args,n.exc.keywords = [],[]
     return ast.dump(tree)
 
 @lru_cache(None)
@@ -507,7 +508,9 @@ def progress(
 def available_memory()->int: # Bytes
     "Memory that can be had now: what is free, within the limit of a container."
     wish = os.environ.get('CLUSTERING_NB_MEMORY')
-    if wish: return int(float(wish)*2**30)
+    if wish:
+        try: return int(float(wish)*2**30)
+        except (ValueError, OverflowError): raise ValueError(f"Expected CLUSTERING_NB_MEMORY as a number of GiB, such as 4; got {wish!r}.") from None
     free = importlib.import_module('psutil').virtual_memory().available
     for limit,used,stat,prefix in (('memory.max', 'memory.current', 'memory.stat', ''), ('memory/memory.limit_in_bytes', 'memory/memory.usage_in_bytes', 'memory/memory.stat', 'total_')):
         top = Path('/sys/fs/cgroup')

@@ -45,7 +45,7 @@ class BadImage(ValueError):
 def to_rgb(
     image, # PIL image of any mode
 ): # PIL image, mode RGB, 8 bits
-    "Any mode to RGB: transparent pixels over white, 16 and 32 bits scaled to 8."
+    "Any mode to RGB: transparent pixels over white, 16 bits scaled to 8; whole numbers of 32 bits as if they were of 16, floats as 0 to 1 or 0 to 255, what lies above clipped."
     if image.mode in ('I', 'F') or image.mode.startswith('I;16'):
         x = np.nan_to_num(np.asarray(image, dtype=np.float32))
         top = 65535 if image.mode!='F' and (image.mode!='I' or x.max(initial=0)>255) else 255 if x.max(initial=0)>2 or image.mode=='I' else 1 # Floats up to 1 may overshoot
@@ -222,7 +222,7 @@ _part_folders = {'train': 'train', 'training': 'train', 'val': 'val', 'valid': '
 def layout(
     names, # Paths of files, `a/b/c.jpg`
     folders=(), # Paths of all folders: one beside others is a class, not a wrapping
-): # Part by file (or None), class by file (or None), and the prefix that all have
+): # Part by file (or None), class by file (or None), and how many folders lie above those of the classes
     "What the folders mean: parts of a split, classes, or nothing."
     paths = [n.split('/') for n in names]
     depth = 0
@@ -332,11 +332,15 @@ def _check_array(data):
     return data
 
 # %% ../nbs/10_data.ipynb #4e40be80
+def _is_missing(v): return v is None or type(v).__name__ in ('NAType', 'NaTType') or isinstance(v, (float, np.floating)) and v!=v
+
 def _check_labels(labels, class_names, n):
     "Classes as numbers from 0 and their names."
     if labels is None: return None,None
-    labels = np.asarray(labels)
+    given,labels = labels,np.asarray(labels)
     if labels.shape!=(n,): raise ValueError(f"Expected one class per image, shape ({n},); got `labels` {labels.shape}.")
+    lost = 0 if isinstance(given, np.ndarray) and labels.dtype.kind not in 'fO' else sum(map(_is_missing, given))
+    if lost: raise ValueError(f"{lost} of {n} images have no class (None or NaN). Leave them out, or give no `labels` at all.")
     values,numbers = np.unique(labels, return_inverse=True)
     if class_names is None: return numbers.astype(np.int32),tuple(printable(v) for v in values.tolist())
     class_names = tuple(map(printable, class_names))
@@ -446,7 +450,7 @@ def batches(self,
 def fingerprint(self):
     "Changes with any pixel, class, name or their order; computed when asked, so it can't be out of date."
     data = self.data
-    content = (data.digests, data.size, data.fit) if isinstance(data, LazyPixels) else data
+    content = (data.digests, data.size, data.fit, *[data.interpolation]*(data.interpolation!='bilinear')) if isinstance(data, LazyPixels) else data
     return _hash(content, self.labels, self.class_names, self.names.tolist())
 
 # %% ../nbs/10_data.ipynb #169dcd02
@@ -579,6 +583,7 @@ def load_folder(
     "Photos of a folder or a zip, read once to leave out those that can't be decoded; pixels stay on disk."
     if fit not in _fits: raise ValueError(f"Unknown fit {fit!r}. {did_you_mean(fit, _fits)}")
     if not isinstance(size, int) or not 1<=size<=4096: raise ValueError(f"Expected `size` in pixels, 1 to 4096; got {size!r}.")
+    if n is not None and (not isinstance(n, (int, np.integer)) or n<1): raise ValueError(f"Expected `n`, the number of photos to draw, as a whole number of at least 1; got {n!r}.")
     files = ZipFiles(path) if Path(path).is_file() else FolderFiles(path)
     if not files.names: raise ValueError(f"No image files in {printable(path)}: {_what_else(files)} Expected files such as .jpg, .png or .webp, in it or in its subfolders.")
     parts,classes,depth = layout(files.names, files.folders)

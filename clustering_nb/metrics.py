@@ -179,6 +179,7 @@ def agreement(
 )->np.ndarray: # (len(labelings),)
     "Mean adjusted Rand index of each labeling with all others (Hubert and Arabie 1985)."
     found = [check_clusters(l) for l in labelings]
+    found = [np.where(l<0, -1, l) for l in found] # Whatever number noise has
     if len(found)<2: raise ValueError(f"Expected at least two labelings to compare, got {len(found)}. Run more seeds.")
     if len({len(l) for l in found})>1: raise ValueError(f"Expected labelings of the same images, got {[len(l) for l in found]} labels.")
     pairs = np.array([[adjusted_rand_score(a, b) for b in found] for a in found])

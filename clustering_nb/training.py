@@ -15,6 +15,7 @@ import time
 import warnings
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, is_dataclass
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def fast_bfloat16(
 # %% ../nbs/25_training.ipynb #97a4a020
 def int_seed(
     random_state, # A number, None, or a numpy `RandomState`
-)->int: # Below 2**31
+)->int: # The number itself, or one drawn, below 2**31
     "A seed for PyTorch."
     return int(random_state) if isinstance(random_state, (int, np.integer)) else int(check_random_state(random_state).randint(2**31-1))
 
@@ -138,7 +139,7 @@ def check_rate(
 ):
     "Refuse a learning rate that is none."
     if not isinstance(decay, bool): raise ValueError(f"Expected `decay` True or False, got {decay!r}.")
-    if not isinstance(lr, (int, float)) or not 0<lr<math.inf: raise ValueError(f"Expected `lr` above 0, got {lr!r}.")
+    if not isinstance(lr, Real) or isinstance(lr, bool) or not 0<lr<math.inf: raise ValueError(f"Expected `lr` above 0, got {lr!r}.")
 
 def check_batch_size(
     batch_size, # What was asked for; None for what is usual
@@ -361,7 +362,7 @@ class NetworkEmbedder(TransformerMixin, BaseEstimator):
         return self._fit(as_images(X), y)
 
     def _fit(self, images, y):
-        if len(images)<self.smallest: raise ValueError(f"{type(self).__name__} learns by comparing images and needs at least {self.smallest}, got {len(images)}.")
+        if len(images)<self.smallest: raise ValueError(f"{type(self).__name__} needs at least {self.smallest} images to learn from, got {len(images)}.")
         x = pixel_tensor(images)
         self.shape_,self.seed_ = images.shape[1:],int_seed(self.random_state)
         targets = self._targets(images, y)

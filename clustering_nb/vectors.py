@@ -99,6 +99,7 @@ def write_vectors(
     if path.exists() and not (path/'zarr.json').is_file(): raise FileExistsError(f"{printable(path)} is there already and is no array of zarr. Choose another name.")
     if isinstance(blocks, np.ndarray): n,blocks = len(blocks),[blocks]
     if n is None: raise ValueError("Expected `n`, the number of rows, when blocks come one by one.")
+    if n<1: raise ValueError(f"Expected at least one vector, got n={n}.")
     for what,x in (('labels', labels), ('names', names)):
         if x is not None and len(x)!=n: raise ValueError(f"Expected one of `{what}` per vector, {n} in all; got {len(x)}.")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,7 +120,7 @@ def _write_rows(zarr, group, blocks, n):
     array,at,left = None,0,[]
     def put(x):
         nonlocal array,at
-        if array is None: array = group.create_array('vectors', shape=(n, x.shape[1]), chunks=(min(ROWS, n), x.shape[1]), dtype=x.dtype, compressors=[zarr.codecs.Crc32cCodec()], fill_value=np.nan if x.dtype.kind=='f' else 0)
+        if array is None: array = group.create_array('vectors', shape=(n, x.shape[1]), chunks=(min(ROWS, n), x.shape[1]), dtype=x.dtype, compressors=[zarr.codecs.Crc32cCodec()], fill_value=np.nan if x.dtype.kind=='f' else 0, config={'write_empty_chunks': True})
         if at+len(x)>n or x.shape[1]!=array.shape[1]: raise ValueError(f"Expected blocks of {array.shape[1]} columns and {n} rows in all; one of shape {x.shape} came after {at} rows.")
         array[at:at+len(x)] = x
         at += len(x)
