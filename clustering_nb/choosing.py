@@ -9,7 +9,6 @@ __all__ = ['k_rules', 'criteria', 'k_curve', 'choose_k', 'k_figure', 'cluster_st
 import numpy as np
 from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score, calinski_harabasz_score, davies_bouldin_score
-from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_array
 
 from .clustering import clusterers
@@ -65,7 +64,7 @@ def k_curve(
     for c in criteria:
         if c not in k_rules: raise ValueError(f"{c!r} is no criterion without labels. {did_you_mean(c, k_rules)}")
     if len(x)>max_points: x = x[np.random.default_rng(seed).permutation(len(x))[:max_points]]
-    x -= x.mean(0)
+    x = x-x.mean(0) # `X` stays as it is
     x = (x/(x.std() or 1.)).astype(np.float32) # No criterion shall depend on where zero is, or on the unit
     ks = sorted({int(k) for k in ks})
     if len(np.unique(x, axis=0))<=max(ks, default=0): raise ValueError(f"Expected more different vectors than the largest number of clusters, {max(ks, default=0)}; got {len(np.unique(x, axis=0))}.")

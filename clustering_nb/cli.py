@@ -164,7 +164,7 @@ def _once(path, images):
     from clustering_nb.sorting import copies_of
     if not isinstance(images.data, LazyPixels): raise ValueError(f"--once goes with a folder of photos or a zip of one, not with {images.name!r}. Leave it out.")
     copies = copies_of(audit(path), set(images.names))
-    _say(f"{len(copies):,} photos show what another one does; they go where that one goes")
+    _say(f"{len(copies):,} {'photo shows' if len(copies)==1 else 'photos show'} what another one does; they go where that one goes")
     return (images[[n not in copies for n in images.names]] if copies else images),copies
 
 def _why(recipe):
@@ -201,7 +201,7 @@ def run_command(
     out = sys.stderr if args.json else sys.stdout
     _print_table(row, images.labels is not None, out)
     if 'noise_rows' in result.facts: _print_noise_rows(result.facts['noise_rows'], out)
-    if 'levels' in result.facts: print('  levels: '+', '.join(f"{name} {l['clusters']} ({l['stability']:.2f})" for name,l in result.facts['levels'].items())+'; in brackets how surely they come again in other draws; --level takes another', file=out)
+    if 'levels' in result.facts: print('  levels: '+', '.join(f"{name} {l['clusters']}"+('' if l['stability'] is None else f" ({l['stability']:.2f})") for name,l in result.facts['levels'].items())+'; in brackets how surely they come again in other draws; --level takes another', file=out)
     took = f"{row['seconds']:.0f} s, {row['peak_memory_mb']:,.0f} MB" if not result.facts['cached'] else f"from the cache; computing it took {row['seconds']:.0f} s"
     print(f"  {took}\nReport: {printable(report)}", file=out)
     if args.json: print(json.dumps(row, allow_nan=False))

@@ -312,7 +312,7 @@ def reachability_tree(
 
 # %% ../nbs/50_clustering.ipynb #14a9ab00
 class HDBSCAN(NearestPredict):
-    "Hierarchical density-based clustering (Campello, Moulavi and Sander 2013), by the `hdbscan` package; above 15 dimensions on a tree of our own."
+    "Hierarchical density-based clustering (Campello, Moulavi and Sander 2013), by the `hdbscan` package; above 15 dimensions on a tree of our own, up to n²·d of 10¹⁴."
     def __init__(self,
         min_cluster_size=None, # Smallest group that counts as a cluster; √n by default
         min_samples=None, # How dense is dense; `min_cluster_size` by default
@@ -442,7 +442,7 @@ class Spectral(NearestPredict):
         affinity='neighbors', # `neighbors` (memory linear in n) or `rbf` (n²)
         n_neighbors=15, # Of the graph, the point itself included
         gamma=None, # Of the kernel; 1 over twice the squared median distance by default
-        random_state=0, # Seed of neighbours, eigenvectors and k-means
+        random_state=0, # Seed of eigenvectors and k-means
     ): self.n_clusters,self.affinity,self.n_neighbors,self.gamma,self.random_state = n_clusters,affinity,n_neighbors,gamma,random_state
 
     def _cluster(self, x):

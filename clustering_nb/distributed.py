@@ -64,10 +64,10 @@ class Workers:
         except (OSError, TimeoutError, RuntimeError) as e: raise self._gone() from e
         if self.client.status!='running': raise self._gone()
         self._since = None if found else self._since or time.monotonic()
-        if not found and time.monotonic()-self._since>PATIENCE: raise ConnectionError(f"The scheduler {self.name} has had no worker for {PATIENCE} s. Start some, for example `dask worker {self.name} --nthreads 1`, and run the same again: what was finished is kept.")
+        if not found and time.monotonic()-self._since>PATIENCE: raise ConnectionError(f"The scheduler {self.name} has had no worker for {PATIENCE} s. Start some, for example `dask worker {self.name} --nthreads 1`, and run the same again (a study with --resume): what was finished is kept.")
         return found
 
-    def _gone(self): return ConnectionError(f"The scheduler {self.name} does not answer any more. Start it and run the same again: what was finished is kept.")
+    def _gone(self): return ConnectionError(f"The scheduler {self.name} does not answer any more. Start it and run the same again (a study with --resume): what was finished is kept.")
 
     def _submit(self, f, item, common, about):
         try: return self.client.submit(need('clustering_nb.distributed')._piece, f, item, common, about, key=f'{f.__name__}-{next(_numbers)}-{os.getpid()}-{time.time_ns()}', pure=False)

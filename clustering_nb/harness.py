@@ -27,7 +27,7 @@ from unittest.mock import patch
 import numpy as np
 
 from .core import atomic_path, cache_folder, did_you_mean, fingerprint, need, only_one, plain, printable, progress, versions, write_text
-from .data import Images, datasets, load
+from .data import Images, datasets
 from .distributed import current, distribute, one_thread
 from .study import Experiment, parse_recipe, run, stages_code
 
@@ -94,7 +94,8 @@ identity = ('data', 'recipe', 'seed', 'n', 'split', 'size') # Columns that tell 
 def _asked(stages):
     "The number of clusters that a recipe asks for, if it does."
     params = stages[-1].make().get_params()
-    return params.get('n_clusters', params.get('n_components'))
+    level = params.get('level')
+    return params.get('n_clusters', params.get('n_components', level if isinstance(level, int) else None))
 
 def _sample(e):
     "What the images of an experiment depend on."
@@ -140,7 +141,8 @@ def make_row(
     about['notes'] = '; '.join(dict.fromkeys(short(w.message) for w in said if issubclass(w.category, UserWarning)))
     noise = {f'{k}_{policy}': v for policy,scores in result.facts.get('noise_rows', {}).items() if policy!='cluster' for k,v in scores.items() if k in ('acc', 'nmi', 'ari', 'ami')}
     names = [*result.seconds]
-    took = lambda kind: sum(result.seconds[n] for n,s in zip(names, stages[:-1]) if s.kind==kind)
+    done = parse_recipe(result.facts['recipe'])[:-1] # As carried out: `sample` may have been put in
+    took = lambda kind: sum(result.seconds[n] for n,s in zip(names, done) if s.kind==kind)
     seconds = {'seconds_embedding': took('embedder'), 'seconds_reduction': took('reducer'), 'seconds_clustering': result.seconds['clustering'], 'seconds_scores': result.seconds['scores']}
     scores = {k: round(v, 6) if isinstance(v, float) else v for k,v in (result.row()|plain(noise)).items()}
     return {**scores, **who, 'k_asked': _asked(stages), **{k: round(v, 3) for k,v in seconds.items()}, 'error': '', **about}
@@ -294,6 +296,7 @@ def run_study(
     if jobs is not None and (not isinstance(jobs, int) or isinstance(jobs, bool) or jobs<1): raise ValueError(f"Expected `jobs` of at least 1, or None for this process; got {jobs!r}.")
     experiments = list(experiments)
     if not experiments: raise ValueError("Expected at least one experiment, got none.")
+    if any(not e.recipe for e in experiments): raise ValueError("An experiment of a study names its recipe, and one has none. `default_recipe(images)` makes one.")
     for r in dict.fromkeys(e.recipe for e in experiments): # Mistakes are told before anything runs
         for s in parse_recipe(r): s.make()
     path = None if path is None else _writable(Path(path))

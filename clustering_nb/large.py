@@ -314,7 +314,7 @@ def adapted(
     for i,s in enumerate(stages[1:], 1):
         large = s.entry.facts.get('large')
         if large=='sample' or on_disk and large!='slices': return i
-        if large=='slices' and s.kind=='reducer': on_disk = False # Few dimensions are left
+        if large=='slices' and s.kind=='reducer' and s.name!='scale': on_disk = False # Few dimensions are left
     return None
 
 _bytes = {'umap': 5000, 'densmap': 8000, 'mutual_umap': 8000, 'hdbscan': 1500, 'spectral': 3000, 'levels': 1500, 'optics': 2000, 'dbscan': 2000, 'agglomerative': 0, 'gmm': 500} # That a step takes per vector it is fitted on, besides the vectors

@@ -59,7 +59,7 @@ def choose_levels(
 def isolated(
     X, # Vectors, (n, d)
     k=5, # Which neighbour
-    limit=5., # Median absolute deviations above the median
+    limit=5., # Times 1.4826 median absolute deviations above the median, in logarithms
 )->np.ndarray: # Mask, (n,)
     "Vectors whose k-th neighbour is unusually far."
     x,at,copies = np.unique(X, axis=0, return_inverse=True, return_counts=True) # Copies must not make all others look lonely
@@ -88,13 +88,15 @@ class Levels(NearestPredict):
         if not known: check_k(self.level, len(inside))
         ward = Ward(1, random_state=self.random_state).fit(x[inside])
         most = len(ward.tree_)+1
-        if most<4: ks,stability = [1],[1.] # Nothing to cut
+        if most<4: ks,firm = [1],{1: 1.} # Nothing to cut
         else:
             ks = [k for k in candidate_levels(len(inside), self.smallest) if k<=most]
-            stability = level_stability(x[inside], ks, self.n_resamples, seed=check_random_state(self.random_state).randint(2**31-1))
+            every = sorted({*ks, *([] if known or self.level>min(len(inside)//2, 5000) else [int(self.level)])}) # Half is drawn, which can't have more groups
+            firm = dict(zip(every, level_stability(x[inside], every, self.n_resamples, seed=check_random_state(self.random_state).randint(2**31-1))))
+        stability = [firm[k] for k in ks]
         self.curve_ = {'k': ks, 'stability': np.round(stability, 4).tolist()}
         self.levels_ = choose_levels(ks, stability)|({} if known else {'asked': int(self.level)})
-        self.stability_ = {name: round(float(np.interp(k, ks, stability)), 4) for name,k in self.levels_.items()}
+        self.stability_ = {name: round(float(firm[k]), 4) if k in firm else None for name,k in self.levels_.items()} # None: more groups than can be drawn again
         self.level_labels_ = {name: self._labels(cut_tree(ward.tree_, min(k, most))[ward.leaf_], inside, len(x), name!='asked') for name,k in self.levels_.items()} # Of every level, (n,)
         labels = self.level_labels_[self.level if known else 'asked']
         self._reach = _reach(x, labels)

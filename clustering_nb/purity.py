@@ -34,7 +34,7 @@ def kmeans_purity(
     fit_on=None, # Vectors to fit the clusters on, (m, d); by default `Z` itself
     n_init=3, # Starts
     seed=0, # Of k-means and the permutations
-)->pd.DataFrame: # A row per k and level: `k`, `level`, `labels`, `purity`, `chance`, `lift`, `ami`
+)->pd.DataFrame: # A row per k and level: `k`, `level`, `labels`, `purity`, `chance`, `lift` (purity minus chance), `ami`
     "Purity of k-means clusters over k."
     Z = np.asarray(Z)
     fit_on = Z if fit_on is None else np.asarray(fit_on)

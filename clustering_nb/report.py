@@ -419,7 +419,7 @@ _scores = {
     'calinski_harabasz': ('Calinski–Harabasz index', '', 'alone', 1), 'n_clusters': ('Clusters', '', 'counts', 0), 'n': ('Images', '', 'counts', 0),
     'n_noise': ('Images in no cluster', '', 'counts', 0), 'coverage': ('Share of images in a cluster', 'coverage', 'counts', 0)}
 _score_groups = (('alone', 'Without looking at the classes', 'How compact the clusters are and how far apart. Compare these only between clusterings of the same vectors.'),
-                 ('classes', 'Against the classes', 'The classes were not used to find the clusters unless the recipe says so; here they only judge. Higher is better, and 1 is full agreement.'),
+                 ('classes', 'Against the classes', 'The classes were not used to find the clusters unless the recipe says so; here they only judge. Higher is better. Purity and homogeneity are 1 for clusters of one image each as well, completeness for one cluster of all; the others are 1 only at full agreement.'),
                  ('counts', 'Counts', ''), ('other', 'Other figures', ''))
 
 def score_text(
