@@ -1,4 +1,4 @@
-# `make demo` and `make test` need nothing but make and Python 3.11 or newer. `make help` lists the rest.
+# `make demo` and `make test` need nothing but make and Python 3.11 to 3.13. `make help` lists the rest.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin

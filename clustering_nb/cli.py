@@ -164,7 +164,7 @@ def _once(path, images):
     from clustering_nb.sorting import copies_of
     if not isinstance(images.data, LazyPixels): raise ValueError(f"--once goes with a folder of photos or a zip of one, not with {images.name!r}. Leave it out.")
     copies = copies_of(audit(path), set(images.names))
-    _say(f"{len(copies):,} {'photo shows' if len(copies)==1 else 'photos show'} what another one does; they go where that one goes")
+    _say(f"{len(copies):,} {'photo shows what another one does; it goes' if len(copies)==1 else 'photos show what another one does; they go'} where that one goes")
     return (images[[n not in copies for n in images.names]] if copies else images),copies
 
 def _why(recipe):

@@ -45,7 +45,7 @@ class BadImage(ValueError):
 def to_rgb(
     image, # PIL image of any mode
 ): # PIL image, mode RGB, 8 bits
-    "Any mode to RGB: transparent pixels over white, 16 bits scaled to 8; whole numbers of 32 bits as if they were of 16, floats as 0 to 1 or 0 to 255, what lies above clipped."
+    "Any mode to RGB: transparent pixels over white, 16 bits scaled to 8; whole numbers of 32 bits as if they were of 16, or of 8 where none is above 255, floats as 0 to 1 or 0 to 255, what lies above clipped."
     if image.mode in ('I', 'F') or image.mode.startswith('I;16'):
         x = np.nan_to_num(np.asarray(image, dtype=np.float32))
         top = 65535 if image.mode!='F' and (image.mode!='I' or x.max(initial=0)>255) else 255 if x.max(initial=0)>2 or image.mode=='I' else 1 # Floats up to 1 may overshoot

@@ -38,7 +38,7 @@ def _about():
 def _differs(mine, theirs):
     "Words on the first difference between two answers of `_about`, or ''."
     for name in sorted({*mine[1], *theirs[1]}):
-        here,there = (versions.get(name, 'is not installed') for versions in (mine[1], theirs[1]))
+        here,there = (versions.get(name, 'not installed') for versions in (mine[1], theirs[1]))
         if here!=there: return f"{name} {there} there, {here} here"
     return '' if mine[0]==theirs[0] else 'clustering_nb has other code there than here'
 

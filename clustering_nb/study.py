@@ -76,9 +76,9 @@ def parse_recipe(
     words = [w.strip() for w in recipe.split('+')]
     if '' in words: raise ValueError(f"The recipe {recipe!r} has an empty step. Try {'+'.join(filter(None, words))!r}.")
     stages = [_parse_stage(w, _kind_of(w.partition(':')[0].strip(), recipe)) for w in words]
-    if begins := stages[0].kind!='embedder': stages.insert(0, Stage('embedder', 'pixels'))
+    if added := stages[0].kind!='embedder': stages.insert(0, Stage('embedder', 'pixels'))
     for s in stages[1:]:
-        if s.kind=='embedder' and not begins: raise ValueError(f"The recipe {recipe!r} has two embedders, {stages[0].name!r} and {s.name!r}. Keep one, at the beginning.")
+        if s.kind=='embedder' and not added: raise ValueError(f"The recipe {recipe!r} has two embedders, {stages[0].name!r} and {s.name!r}. Keep one, at the beginning.")
         if s.kind=='embedder': raise ValueError(f"In {recipe!r}, the embedder {s.name!r} comes after other steps; it must be the first. Try {'+'.join([str(s), *(w for w in words if not w.startswith(s.name))])!r}.")
     for s in stages[:-1]:
         if s.kind=='clusterer': raise ValueError(f"In {recipe!r}, something follows the clusterer {s.name!r}; it must be the last step.")

@@ -59,6 +59,9 @@ def album(tmp_path_factory):
     shutil.rmtree(folder/'lost_files')
     return images,fine,coarse,x,pages
 
+def test_a_level_without_a_stability_is_left_out(album):
+    assert 'give: coarse 0.91.</p>' in album[4]['inside'].read_text(encoding='utf-8') # Of two
+
 @pytest.fixture
 def visit(browser, pages):
     "Open a report; afterwards, nothing may have gone wrong in it. Two remarks of Chromium on plotly's own canvases don't count."

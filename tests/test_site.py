@@ -299,16 +299,21 @@ def test_execute_twice_and_refuse(tmp_path):
     assert (tmp_path/'bad.ipynb').read_text()==bad and sorted(p.name for p in tmp_path.iterdir())==['bad.ipynb', 'good.ipynb']
 
 @pytest.mark.skipif(os.name!='posix', reason="signals of POSIX")
-@pytest.mark.parametrize('to_all', [False, True]) # To the tool alone, or from a terminal to the kernel as well
-def test_ctrl_c_ends_in_words(tmp_path, to_all):
+def test_ctrl_c_ends_in_words(tmp_path):
     (path := tmp_path/'long.ipynb').write_text(before := json.dumps(notebook(code('import pathlib, time\npathlib.Path("begun").touch()\ntime.sleep(60)'))))
-    done = subprocess.Popen([sys.executable, str(ROOT/'tools/execute.py'), str(path)], stderr=subprocess.PIPE, text=True, start_new_session=True)
-    wait_until(lambda: (tmp_path/'begun').exists() or done.poll() is not None)
-    if to_all: os.killpg(done.pid, signal.SIGINT)
-    else: done.send_signal(signal.SIGINT)
-    told = done.communicate(timeout=30)[1]
+    done = subprocess.Popen([sys.executable, str(ROOT/'tools/execute.py'), str(path)], stderr=subprocess.PIPE, text=True)
+    try:
+        wait_until(lambda: (tmp_path/'begun').exists() or done.poll() is not None)
+        done.send_signal(signal.SIGINT)
+        told = done.communicate(timeout=30)[1]
+    finally: done.kill()
     assert done.returncode==130 and 'Interrupted.' in told and 'Traceback' not in told, told
     assert path.read_text()==before
+
+def test_a_kernel_that_is_interrupted_ends_the_run(tmp_path):
+    (path := tmp_path/'stopped.ipynb').write_text(json.dumps(notebook(code('raise KeyboardInterrupt'))))
+    with pytest.raises(KeyboardInterrupt): execute.execute(path, set(), 60)
+    assert execute.stopped(lambda: 0)==0
 
 def wait_until(so, seconds=60):
     end = time.monotonic()+seconds

@@ -53,6 +53,15 @@ def test_other_code_makes_a_study_stale(project, monkeypatch):
     monkeypatch.setattr(clustering_nb.core, 'code_fingerprint', lambda *m: f'other {m}')
     assert studies.modules('nbs/studies/one.ipynb')==['clustering_nb.metrics'] and studies.fingerprint('nbs/studies/one.ipynb')!=first
 
+def test_other_tables_that_it_reads_make_a_study_stale(project):
+    (path := project/'nbs/studies/one.ipynb').write_text(json.dumps(notebook("import pandas as pd\nfrom clustering_nb.metrics import score\nknown = pd.read_csv(RESULTS/'published.csv')", "write_text(RESULTS/'one.csv', '')")))
+    (project/'results/published.csv').write_text('acc\n1\n')
+    first = studies.fingerprint('nbs/studies/one.ipynb')
+    (project/'results/one.csv').write_text('a\n3\n') # Its own
+    assert studies.fingerprint('nbs/studies/one.ipynb')==first
+    (project/'results/published.csv').write_text('acc\n2\n')
+    assert studies.fingerprint('nbs/studies/one.ipynb')!=first
+
 def test_links_of_the_readme():
     said = readme.moved('[a](results.ipynb) [b](../assets/x.png) [c](#here) [d](https://x.org/y) `LICENSE.md` `CHANGELOG.md`\n\n```sh\n[e](f.ipynb)\n```\n', 'nbs')
     assert '[a](nbs/results.ipynb) [b](assets/x.png) [c](#here) [d](https://x.org/y) `LICENSE.md` [CHANGELOG.md](CHANGELOG.md)' in said and '[e](f.ipynb)' in said

@@ -57,7 +57,7 @@ def main():
     p.add_argument('--venv', default='.venv', type=Path)
     args = p.parse_args()
     if sys.version_info<(3, 11):
-        sys.exit(f"clustering_nb needs Python 3.11 or newer, and this is {sys.version.split()[0]}. Name another one: make … PYTHON=python3.12")
+        sys.exit(f"clustering_nb needs Python 3.11 to 3.13, and this is {sys.version.split()[0]}. Name another one: make … PYTHON=python3.12")
     try: setup(args.kind, (ROOT/args.venv).resolve())
     except subprocess.CalledProcessError as e: sys.exit(f"Setting up {args.venv} failed with status {e.returncode}; see above. Run it again once that is mended: it goes on from there.")
 

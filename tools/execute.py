@@ -50,6 +50,7 @@ class Client(NotebookClient):
     async def async_execute_cell(self, cell, cell_index, **kw):
         if cell.cell_type=='code' and skipped(cell.source, self.flags):
             cell.outputs = []
+            self.bar.update()
             return cell
         if title := cell.cell_type=='markdown' and re.search(r'^#+ (.*)', cell.source, re.M): self.bar.set_postfix_str(title[1])
         try: return await super().async_execute_cell(cell, cell_index, **kw)
@@ -79,7 +80,7 @@ def run(nb, folder, flags, timeout):
         try: client.execute(env=environment())
         except CellTimeoutError as e: raise Refused(f"a cell ran for more than {timeout} s; give it a flag, or more by --timeout") from e
         except (CellExecutionError, DeadKernelError, RuntimeError) as e:
-            if client.ending or getattr(e, 'ename', '')=='KeyboardInterrupt': raise KeyboardInterrupt from None # From a terminal, the kernel may hear it first
+            if client.ending or getattr(e, 'ename', '')=='KeyboardInterrupt': raise KeyboardInterrupt from None # Or the kernel itself was interrupted
             if isinstance(e, CellExecutionError): raise Refused(f"cell {failed(nb)}: {e.ename}: {e.evalue}") from e
             raise Refused(f"the kernel died or never answered ({e}); was it out of memory?") from e
         finally: client.bar.close()
@@ -175,11 +176,11 @@ def main(args=None):
         else: print(f"{path}: {time.time()-begun:.1f} s")
     return bool(bad)
 
-def stopped(main):
-    "Run a command; Ctrl-C ends it in words."
+def stopped(main, more=''):
+    "Run a command; Ctrl-C ends it in words, `more` of them if the command has more to say."
     try: return main()
     except KeyboardInterrupt:
-        print("\nInterrupted. Notebooks that were not finished are as they were; what they computed is kept, and the same command goes on.", file=sys.stderr)
+        print(f"\nInterrupted. Notebooks that were not finished are as they were{more}.", file=sys.stderr)
         return 130
 
 if __name__=='__main__': sys.exit(stopped(main))

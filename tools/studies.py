@@ -28,12 +28,19 @@ def modules(name):
     found = {n.module for n in ast.walk(ast.parse(code)) if isinstance(n, ast.ImportFrom) and n.module}|{a.name for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Import) for a in n.names}
     return sorted(m for m in found if m.startswith('clustering_nb.'))
 
+def read_only(name):
+    "Tables of results that a study reads and does not write: published figures, and what another study found."
+    code = '\n'.join(sources(name))
+    named = {m for m in re.findall(r"([a-z0-9_]+\.csv)'", code) if re.search(rf"read_csv\([^()\n]*'{re.escape(m)}'", code)}
+    return [p for p in (ROOT/'results'/m for m in sorted(named)) if p.is_file()]
+
 def fingerprint(name):
     "Of everything that decides what a notebook's outputs are, but the images."
     sys.path.insert(0, str(ROOT))
     from clustering_nb.core import code_fingerprint
     parts = [json.dumps(sources(name)).encode(), code_fingerprint(*modules(name)).encode() if modules(name) else b'']
     if name in PAGES: parts += [p.read_bytes() for p in sorted((ROOT/'results').glob('*.csv'))]
+    else: parts += [p.read_bytes() for p in read_only(name)]
     if 'gallery' in name: parts += [p.read_bytes() for p in sorted((ROOT/'nbs/studies').glob('*.ipynb'))]
     digest = hashlib.sha256()
     for part in parts: digest.update(hashlib.sha256(part).digest())
@@ -71,4 +78,4 @@ def main(args=None):
         else: remember(name, fingerprint(name) if name in PAGES else made_with)
     return int(bad>0)
 
-if __name__=='__main__': sys.exit(stopped(main))
+if __name__=='__main__': sys.exit(stopped(main, '; what they computed is kept, and the same command goes on'))
