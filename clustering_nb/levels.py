@@ -30,7 +30,7 @@ def level_stability(
     n_resamples=8, # Draws
     max_points=5000, # Vectors in a draw
     seed=0, # Of the draws
-)->np.ndarray: # (len(ks),), 1 where every draw gives the same groups
+)->np.ndarray: # (len(ks),), 1 where every draw gives the same groups, NaN where a draw has fewer vectors than groups
     "How surely the groups of each level come again. Of more than four draws' worth of vectors, so many are looked at."
     x = np.asarray(X, np.float64)
     if len(x)>4*max_points: x = x[np.sort(np.random.default_rng(seed).permutation(len(x))[:4*max_points])]
@@ -42,7 +42,7 @@ def level_stability(
         drawn = tree(x[at])
         for i,k in enumerate(ks):
             if k<=len(at): found[r, i] = adjusted_rand_score(full[i][at], cut_tree(drawn, k))
-    return np.nanmean(found, 0)
+    return found.mean(0) # All draws are of one size
 
 # %% ../nbs/54_levels.ipynb #043a0b05
 firmness = {'coarse': .9, 'medium': .75, 'fine': .65} # Least stability of each level
@@ -91,12 +91,12 @@ class Levels(NearestPredict):
         if most<4: ks,firm = [1],{1: 1.} # Nothing to cut
         else:
             ks = [k for k in candidate_levels(len(inside), self.smallest) if k<=most]
-            every = sorted({*ks, *([] if known or self.level>min(len(inside)//2, 5000) else [int(self.level)])}) # Half is drawn, which can't have more groups
+            every = sorted({*ks, *([] if known else [min(int(self.level), most)])})
             firm = dict(zip(every, level_stability(x[inside], every, self.n_resamples, seed=check_random_state(self.random_state).randint(2**31-1))))
         stability = [firm[k] for k in ks]
         self.curve_ = {'k': ks, 'stability': np.round(stability, 4).tolist()}
         self.levels_ = choose_levels(ks, stability)|({} if known else {'asked': int(self.level)})
-        self.stability_ = {name: round(float(firm[k]), 4) if k in firm else None for name,k in self.levels_.items()} # None: more groups than can be drawn again
+        self.stability_ = {name: round(float(f), 4) if np.isfinite(f := firm.get(min(k, most), np.nan)) else None for name,k in self.levels_.items()} # None: more groups than can be drawn again
         self.level_labels_ = {name: self._labels(cut_tree(ward.tree_, min(k, most))[ward.leaf_], inside, len(x), name!='asked') for name,k in self.levels_.items()} # Of every level, (n,)
         labels = self.level_labels_[self.level if known else 'asked']
         self._reach = _reach(x, labels)

@@ -30,8 +30,7 @@ def modules(name):
 
 def read_only(name):
     "Tables of results that a study reads and does not write: published figures, and what another study found."
-    code = '\n'.join(sources(name))
-    named = {m for m in re.findall(r"([a-z0-9_]+\.csv)'", code) if re.search(rf"read_csv\([^()\n]*'{re.escape(m)}'", code)}
+    named = set(re.findall(r"read_csv\([^()\n]*'([a-z0-9_]+\.csv)'", '\n'.join(sources(name))))
     return [p for p in (ROOT/'results'/m for m in sorted(named)) if p.is_file()]
 
 def fingerprint(name):
