@@ -434,7 +434,7 @@ class Cache:
     "Arrays and facts on disk, found by the fingerprint of what they were made from."
     def __init__(self,
         folder=None, # Where; the user's cache folder by default
-        max_bytes=4<<30, # Above this size the least recently used files go
+        max_bytes=2<<30, # Above this size the least recently used files go
     ): self.folder,self.max_bytes = Path(folder or cache_folder('results')),max_bytes
 
     def _path(self, key): return self.folder/f'{key}.npz'

@@ -217,26 +217,34 @@ def _fit_stage(step, stage, x, images):
 
 SLOW = 2 # Seconds from which on what a stage made is kept
 
+def _pca_arrays(pca): return {'mean': pca.mean_, 'components': pca.components_, 'scale': np.sqrt(pca.explained_variance_) if pca.whiten else np.ones(len(pca.components_))}
+
 def _vectors(images, data, stages, pipeline, seed, cache, bar):
     "Go through all stages but the clusterer: vectors, seconds by stage, base and replay, and whether every step is fitted."
-    x,seconds,base,replay,fitted,simple = images,{},None,{},True,True
-    for i,(stage,(name,step)) in enumerate(zip(stages[:-1], pipeline.steps)):
-        bar.set_description_str(str(stage))
-        simple &= i==0 or isinstance(step, PCA) and not replay # PCA is quick, and its arrays are wanted: made anew each time
-        first = i==0 and stage.entry.tag!='pre-trained' # Pre-trained networks keep their vectors themselves
-        key = _stage_key(data, stages[:i+1], seed) if cache and (first or not simple) else None
+    x,seconds,base,replay,fitted,steps = images,{},None,{},True,pipeline.steps
+    head = 1+(len(stages)>2 and isinstance(steps[1][1], PCA)) # The embedder and a PCA right after it go together: arrays bring new images there
+    for group in (range(head), *([i] for i in range(head, len(stages)-1))):
+        first = group[0]==0
+        theirs = first and stages[0].entry.tag=='pre-trained' # Such networks keep their vectors themselves
+        key = _stage_key(data, stages[:group[-1]+1], seed) if cache and not theirs else None
         known = cache.get(key) if key else None
         with cache.alone(key) if key and not known else nullcontext(): # Another process may be at it
             known = known or key and cache.get(key)
-            if known: x,seconds[name],fitted = known[0]['x'],known[1]['seconds'],False
+            if known:
+                arrays,took,fitted = known[0],known[1]['seconds'],False
+                x = arrays.pop('x')
             else:
-                t = time.perf_counter()
-                x = _fit_stage(step, stage, x, images)
-                seconds[name] = time.perf_counter()-t
-                if key and seconds[name]>SLOW and x.nbytes<2**29 and not isinstance(x, DiskVectors): cache.put(key, {'x': x}, {'seconds': seconds[name]})
-        if simple: base = x
-        if simple and i: replay = {'mean': step.mean_, 'components': step.components_, 'scale': np.sqrt(step.explained_variance_) if step.whiten else np.ones(len(step.components_))}
-        bar.update()
+                arrays,took = {},{}
+                for i in group:
+                    bar.set_description_str(str(stages[i]))
+                    t = time.perf_counter()
+                    x = _fit_stage(steps[i][1], stages[i], x, images)
+                    took[steps[i][0]] = time.perf_counter()-t
+                if head>1 and first: arrays = _pca_arrays(steps[1][1])
+                if key and sum(took.values())>SLOW and x.nbytes<2**29 and not isinstance(x, DiskVectors): cache.put(key, {'x': x, **arrays}, {'seconds': took})
+        seconds |= took
+        if first: base,replay = x,arrays
+        bar.update(len(group))
     return x,seconds,base,replay,fitted
 
 # %% ../nbs/60_study.ipynb #b5758bd9
