@@ -60,12 +60,12 @@ class Workers:
 
     def addresses(self):
         "Of the workers that are there now; an error if the scheduler is gone, or has had none for long."
-        try: found = [*self.client.scheduler_info(n_workers=-1)['workers']]
+        try: found = self.client.scheduler_info(n_workers=-1).get('workers') # None of them if the connection is lost just now
         except (OSError, TimeoutError, RuntimeError) as e: raise self._gone() from e
-        if self.client.status!='running': raise self._gone()
+        if found is None or self.client.status!='running': raise self._gone()
         self._since = None if found else self._since or time.monotonic()
         if not found and time.monotonic()-self._since>PATIENCE: raise ConnectionError(f"The scheduler {self.name} has had no worker for {PATIENCE} s. Start some, for example `dask worker {self.name} --nthreads 1`, and run the same again (a study with --resume): what was finished is kept.")
-        return found
+        return [*found]
 
     def _gone(self): return ConnectionError(f"The scheduler {self.name} does not answer any more. Start it and run the same again (a study with --resume): what was finished is kept.")
 
@@ -106,7 +106,7 @@ def distribute(
             for future in [b for b in busy if b.done()]:
                 if future.cancelled(): todo.insert(0, busy.pop(future)); continue # The scheduler forgot it, as after a restart
                 try: came = _outcome(future)
-                except (TimeoutError, CancelledError): continue # It was lost with its worker, and is computed again
+                except (OSError, TimeoutError, CancelledError): continue # It was lost with its worker, and is computed again; or the scheduler is gone, as `addresses` finds
                 i = busy.pop(future)
                 if choose: last = items[i] # Its worker is idle now, and gets the next one
                 yield i,came

@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -12,10 +13,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-pytest.importorskip('distributed', reason="Dask is not installed: pip install 'clustering_nb[scale]'")
+distributed = pytest.importorskip('distributed', reason="Dask is not installed: pip install 'clustering_nb[scale]'")
 
+import clustering_nb.distributed
 from clustering_nb.data import load
-from clustering_nb.distributed import connect, distribute
+from clustering_nb.distributed import Workers, connect, distribute
 from clustering_nb.harness import measured
 
 PROGRAM,DASK = (Path(sys.executable).with_name(name) for name in ('clustering-nb', 'dask'))
@@ -132,6 +134,24 @@ def fill_memory(item):
     "A piece that one worker can't hold, and others that it can."
     if item=='much': kept = [np.ones(1<<26) for _ in range(8)]; time.sleep(30); return len(kept)
     return item
+
+@pytest.mark.parametrize('moment', ['asking for workers', 'submitting', 'waiting', 'fetching'])
+def test_the_scheduler_goes_at_a_bad_moment(machines, moment, monkeypatch):
+    machines.add()
+    owner,name = {'asking for workers': (Workers, 'addresses'), 'submitting': (Workers, '_submit'), 'waiting': (distributed, 'wait'), 'fetching': (clustering_nb.distributed, '_outcome')}[moment]
+    first,called = getattr(owner, name),[]
+    def kill_and_go_on(*args, **kwargs):
+        called.append(name)
+        if len(called)==2:
+            machines.scheduler.send_signal(signal.SIGSTOP) # It does not answer, and then its connections break
+            threading.Timer(.5, os.killpg, [machines.scheduler.pid, signal.SIGKILL]).start()
+        return first(*args, **kwargs)
+    monkeypatch.setattr(owner, name, kill_and_go_on)
+    client = distributed.Client
+    monkeypatch.setattr(distributed, 'Client', lambda *args, **kwargs: client(*args, **kwargs|{'timeout': 3})) # So long does it try to come back
+    with pytest.raises(ConnectionError, match='does not answer any more'), connect(machines.address) as workers:
+        for _ in distribute(workers, fill_memory, [*range(1000)]): pass
+    assert len(called)>1
 
 def test_out_of_memory(machines):
     machines.add('--memory-limit', '1000MB')
