@@ -134,6 +134,11 @@ class Entry:
     paper: str = '' # Where the method comes from
     facts: dict = field(default_factory=dict) # Anything else, e.g. `pictures=True`
 
+    @property
+    def home(self):
+        "Name of the module where it is defined, which need not be imported."
+        return self.target.__module__ if callable(self.target) else self.target.split(':')[0]
+
     def factory(self):
         "The function that makes one, importing its module if need be."
         if callable(self.target): return self.target

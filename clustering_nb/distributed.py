@@ -33,7 +33,7 @@ _one_at_a_time = threading.Lock()
 
 def _about():
     "What results depend on besides the data: the code of the library, and versions."
-    return code_fingerprint('clustering_nb.cli', 'clustering_nb.harness'),versions()
+    return (code_fingerprint(), code_fingerprint('clustering_nb.harness')),versions()
 
 def _differs(mine, theirs):
     "Words on the first difference between two answers of `_about`, or ''."

@@ -205,7 +205,7 @@ def stages_code(
     stages, # As from `parse_recipe`
 )->str: # Fingerprint; None if one of them was registered elsewhere
     "Fingerprint of the code that a recipe runs."
-    homes = {s.entry.target.split(':')[0] if isinstance(s.entry.target, str) else s.entry.target.__module__ for s in stages}
+    homes = {s.entry.home for s in stages}
     return code_fingerprint('clustering_nb.study', *sorted(homes)) if all(h.startswith('clustering_nb.') for h in homes) else None
 
 def _fit_stage(step, stage, x, images):

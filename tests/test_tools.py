@@ -53,6 +53,10 @@ def test_other_code_makes_a_study_stale(project, monkeypatch):
     monkeypatch.setattr(clustering_nb.core, 'code_fingerprint', lambda *m: f'other {m}')
     assert studies.modules('nbs/studies/one.ipynb')==['clustering_nb.metrics'] and studies.fingerprint('nbs/studies/one.ipynb')!=first
 
+def test_code_of_methods_that_it_only_names_makes_a_study_stale(project):
+    (project/'nbs/studies/one.ipynb').write_text(json.dumps(notebook('from clustering_nb.study import run', "recipe = 'simclr:128,steps=400+umap:10+hdbscan'")))
+    assert studies.modules('nbs/studies/one.ipynb')==['clustering_nb.clustering', 'clustering_nb.reduction', 'clustering_nb.selfsupervised', 'clustering_nb.study']
+
 def test_other_tables_that_it_reads_make_a_study_stale(project):
     (path := project/'nbs/studies/one.ipynb').write_text(json.dumps(notebook("import pandas as pd\nfrom clustering_nb.metrics import score\nknown = pd.read_csv(RESULTS/'published.csv')", "write_text(RESULTS/'one.csv', '')")))
     (project/'results/published.csv').write_text('acc\n1\n')

@@ -23,10 +23,18 @@ def notebooks(): return [p.relative_to(ROOT).as_posix() for p in sorted((ROOT/'n
 def sources(name): return [''.join(c['source']) for c in json.loads((ROOT/name).read_text(encoding='utf-8'))['cells'] if c['cell_type']=='code']
 
 def modules(name):
-    "The modules of the library that a notebook imports."
+    "The modules of the library that a notebook imports, or whose methods it names."
     code = '\n'.join(re.sub(r'^\s*[%!].*$', 'pass', s, flags=re.M) for s in sources(name))
     found = {n.module for n in ast.walk(ast.parse(code)) if isinstance(n, ast.ImportFrom) and n.module}|{a.name for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Import) for a in n.names}
-    return sorted(m for m in found if m.startswith('clustering_nb.'))
+    return sorted(m for m in found|methods(name) if m.startswith('clustering_nb.'))
+
+def methods(name):
+    "The modules of the methods that a notebook names; they are imported when one is made. A word that means something else does no harm."
+    from clustering_nb.clustering import clusterers
+    from clustering_nb.embedding import embedders
+    from clustering_nb.reduction import reducers
+    words = set(re.findall(r'[a-z_]\w*', '\n'.join(sources(name))))
+    return {registry[m].home for registry in (embedders, reducers, clusterers) for m in registry if m in words}
 
 def read_only(name):
     "Tables of results that a study reads and does not write: published figures, and what another study found."
