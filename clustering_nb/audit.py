@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import ExifTags, Image, ImageFilter, ImageOps
+from PIL import Image, ImageFilter, ImageOps
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from .core import need, patch_to, plain, printable, progress
-from .data import BadImage, FolderFiles, Images, LazyPixels, ZipFiles, decode, digest_of, find_path, layout, open_image, parallel, upright
+from .data import BadImage, FolderFiles, Images, LazyPixels, ZipFiles, decode, digest_of, find_path, layout, open_image, parallel, place_name, turn, upright
 from .distributed import current, distribute
 
 # %% ../nbs/12_audit.ipynb #4f9f8bd6
@@ -78,6 +78,8 @@ def picture_facts(
     one,mirrored = perceptual_hashes(image)
     return {'contrast': float(x.std()), 'dark_level': float(np.percentile(x, 99)), 'bright_level': float(np.percentile(x, 5)), 'sharpness': sharpness(grey), 'hash': one, 'mirror_hash': mirrored}
 
+_lying = Image.Transpose.TRANSPOSE,Image.Transpose.ROTATE_270,Image.Transpose.TRANSVERSE,Image.Transpose.ROTATE_90
+
 def file_facts(
     data, # Contents of an image file, bytes
 )->dict: # `format`, `mode`, `width` and `height` as it is shown, and `picture_facts`
@@ -85,8 +87,9 @@ def file_facts(
     try:
         with open_image(data) as image:
             (w,h),kind,mode = image.size,image.format,image.mode
-            if image.getexif().get(ExifTags.Base.Orientation, 1)>4: w,h = h,w # It lies on its side
             copy = upright(image, SIDE)
+            if sorted(copy.size)==sorted((w, h)): w,h = copy.size
+            elif turn(image) in _lying: w,h = h,w # A JPEG, decoded to a fraction of its size
     except BadImage: raise
     except Exception as e: # Decoders raise whatever they like
         decode(data, 8) # Says what it is, in words
@@ -233,12 +236,12 @@ def audit(
     links = [isinstance(files, FolderFiles) and (files.root/n).is_symlink() for n in table.name]
     table = table.assign(**{'class': None if classes is None else [printable(c) for c in classes], 'part': parts, 'link': links}).assign(**_flags(table, limits))
     vectors = None
-    if embedder is not None: vectors = embedder.fit_transform(Images(LazyPixels(files, table.name, table.digest), names=table.name.to_numpy(object), name=printable(Path(path).stem)))
+    if embedder is not None: vectors = embedder.fit_transform(Images(LazyPixels(files, table.name, table.digest), names=table.name.to_numpy(object), name=place_name(path)))
     group,exact,near = _same(table, vectors, bits, cosine)
     table = table.assign(group=group, exact_duplicate=exact, near_duplicate=near)
     table = table.assign(best=_best(table), across_classes=_several(table, 'class'), across_parts=_several(table, 'part'))
     how = f'perceptual hashes that differ in {bits} of 64 bits or fewer'+('' if vectors is None else f', or vectors of {type(embedder).__name__} with a cosine of {cosine:g} or more')
-    return Audit(printable(Path(path).stem), table, skipped, dict(files.ignored), how, limits, files)
+    return Audit(place_name(path), table, skipped, dict(files.ignored), how, limits, files)
 
 # %% ../nbs/12_audit.ipynb #ae6dc9c3
 @patch_to(Audit)

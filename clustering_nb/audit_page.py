@@ -13,8 +13,8 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from .audit import problems
-from .core import printable, write_text
-from .data import open_image, parallel, upright
+from .core import printable, safe_cell, write_text
+from .data import digest_of, open_image, parallel, upright
 from .report import asset, count, data_uri, share
 from .study import staged
 
@@ -23,11 +23,14 @@ TILE = 160 # Pixels of the longer side of a picture on the page
 SHOWN = 48 # Pictures of a finding
 GROUPS,PER_GROUP = 100,12 # Groups of equal pictures, and pictures of one
 
-def _tile(source, name):
+def _tile(source, name, digest):
     "A small upright picture as the address of an `<img>`; grey if it changed since the audit. Decoders raise whatever they like."
+    grey = data_uri(np.full((16, 16), 200, np.uint8))
     try:
-        with open_image(source.read(name)) as image: small = upright(image, TILE)
-    except Exception: return data_uri(np.full((16, 16), 200, np.uint8))
+        data = source.read(name)
+        if digest_of(data)!=digest: return grey
+        with open_image(data) as image: small = upright(image, TILE)
+    except Exception: return grey
     small.thumbnail((TILE, TILE))
     return data_uri(np.asarray(small))
 
@@ -40,6 +43,7 @@ def _facts(row, problem):
 # %% ../nbs/81_audit_page.ipynb #8cfbdaac
 _worst_first = {'tiny': ('shorter', True), 'huge': ('pixels', False), 'nearly_uniform': ('contrast', True), 'very_dark': ('dark_level', True), 'very_bright': ('bright_level', False), 'blurry': ('sharpness', True)}
 _single = ('mislabelled', 'tiny', 'huge', 'extreme_aspect', 'nearly_uniform', 'very_dark', 'very_bright', 'blurry')
+_columns = {'across_classes': 'class', 'across_parts': 'part'}
 _titles = {'across_classes': "The same picture in several classes", 'across_parts': "The same picture in several parts of a split"}
 
 def _pictures(found, files, problem):
@@ -48,10 +52,14 @@ def _pictures(found, files, problem):
     files = files.assign(shorter=files[['width', 'height']].min(axis=1), pixels=files.width*files.height, at=range(len(files)))
     return [(r.name, problem, r) for r in files.sort_values([by, 'digest'], ascending=[up, True])[:SHOWN].itertuples(index=False)]
 
-def _groups(files, wanted):
-    "Groups of equal pictures that have one of `wanted`, the largest first, the picture that stays first in each."
+def _groups(files, wanted, column=None):
+    "Groups of equal pictures that have one of `wanted`, the largest first. In each the picture that stays is first, then one of each other value of `column`."
     size = files[wanted].group.value_counts()
-    return [list(files[files.group==g].sort_values('best', ascending=False, kind='stable')[:PER_GROUP].itertuples(index=False)) for g in sorted(size.index, key=lambda g: (-size[g], g))[:GROUPS]]
+    def shown(g):
+        rows = files[files.group==g].sort_values('best', ascending=False, kind='stable')
+        if column: rows = rows.assign(again=rows.duplicated(column)).sort_values('again', kind='stable')
+        return list(rows[:PER_GROUP].itertuples(index=False))
+    return [shown(g) for g in sorted(size.index, key=lambda g: (-size[g], g))[:GROUPS]]
 
 def _findings(found):
     "The sections of the page, without their pictures yet."
@@ -59,20 +67,23 @@ def _findings(found):
     for p in _single:
         if files[p].any(): sections.append({'key': p, 'title': p.replace('_', ' ').capitalize(), 'n': int(files[p].sum()), 'meaning': problems[p].capitalize()+'.', 'pictures': _pictures(found, files[files[p]], p), 'groups': []})
     for p in ('across_classes', 'across_parts'):
-        if files[p].any(): sections.append({'key': p, 'title': _titles[p], 'n': int(files[p].sum()), 'meaning': "A score against classes, or on a test part, is too good by these." if p=='across_parts' else "At least one of them is in the wrong class, or the classes overlap.", 'pictures': [], 'groups': _groups(files, files[p])})
+        if files[p].any(): sections.append({'key': p, 'title': _titles[p], 'n': int(files[p].sum()), 'meaning': "A score against classes, or on a test part, is too good by these." if p=='across_parts' else "At least one of them is in the wrong class, or the classes overlap.", 'pictures': [], 'groups': _groups(files, files[p], _columns[p])})
     if (files.group>=0).any():
-        sections.append({'key': 'same', 'title': "The same picture more than once", 'n': int((files.group>=0).sum()), 'meaning': f"Found by {found.how}. One of each group is enough: the one with most pixels.", 'pictures': [], 'groups': _groups(files, files.group>=0)})
+        sections.append({'key': 'same', 'title': "The same picture more than once", 'n': int((files.group>=0).sum()), 'meaning': f"Found by {found.how}. One of each group is enough: the one with most pixels that is no link.", 'pictures': [], 'groups': _groups(files, files.group>=0)})
     return sections
 
 # %% ../nbs/81_audit_page.ipynb #d31539da
 def _with_pictures(found, sections):
     "Decode what is shown, each picture once."
-    wanted = sorted({r.name for s in sections for r in [*(r for _,_,r in s['pictures']), *(r for g in s['groups'] for r in g)]})
-    uris = dict(zip(wanted, parallel(lambda n: _tile(found.source, n), wanted, 'small pictures')))
+    wanted = {r.name: r.digest for s in sections for r in [*(r for _,_,r in s['pictures']), *(r for g in s['groups'] for r in g)]}
+    uris = dict(zip(wanted, parallel(lambda n: _tile(found.source, n, wanted[n]), list(wanted), 'small pictures')))
     def shown(r, problem): return {'uri': Markup(uris[r.name]), 'name': printable(r.name), 'facts': _facts(r, problem), 'best': bool(r.best)}
     for s in sections:
         groups = found.files[found.files[s['key']] if s['key'] in found.files else found.files.group>=0].group.nunique()
-        s['more'] = f"{count(len(s['pictures']))} of {count(s['n'])} are shown." if s['pictures'] and s['n']>len(s['pictures']) else f"{count(len(s['groups']))} of {count(groups)} groups are shown." if s['groups'] and groups>len(s['groups']) else f"No more than {PER_GROUP} of a group are shown; files.csv has all." if any(len(g)==PER_GROUP for g in s['groups']) else ''
+        more = [f"{count(len(s['pictures']))} of {count(s['n'])} are shown."]*bool(s['pictures'] and s['n']>len(s['pictures']))
+        more += [f"{count(len(s['groups']))} of {count(groups)} groups are shown."]*bool(s['groups'] and groups>len(s['groups']))
+        more += [f"No more than {PER_GROUP} of a group are shown; files.csv has all."]*any(len(g)==PER_GROUP for g in s['groups'])
+        s['more'] = ' '.join(more)
         s['pictures'] = [shown(r, p) for _,p,r in s['pictures']]
         s['groups'] = [[shown(r, 'same') for r in g] for g in s['groups']]
         s['n'],s['rows'] = count(s['n']),[]
@@ -98,7 +109,7 @@ def write_audit(
     folder, # Made if need be
 )->Path: # Of audit.html
     "Write audit.html, and files.csv with a row per picture."
-    table = found.files.drop(columns=['hash', 'mirror_hash']).assign(name=found.files.name.map(printable)).round(4).to_csv(index=False, lineterminator='\n')
+    table = found.files.drop(columns=['hash', 'mirror_hash']).assign(**{c: found.files[c].map(lambda v: v if v is None else safe_cell(printable(v))) for c in ('name', 'class', 'part')}).round(4).to_csv(index=False, lineterminator='\n')
     page = audit_page(found)
     with staged(folder) as aside: write_text(aside/'files.csv', table); write_text(aside/'audit.html', page)
     return Path(folder)/'audit.html'

@@ -133,7 +133,7 @@ def drop_other_sheets(
     report = Path(report)
     folder = report.with_name(f'{report.stem}_files')
     if folder.is_symlink() or not folder.is_dir(): return
-    said = re.search(r'"folder":"[^"]*/([0-9a-f]{16})"', report.read_text(encoding='utf-8')) if report.is_file() else None
+    said = re.search(r'"folder":"(?:[^"\\]|\\.)*/([0-9a-f]{16})"', report.read_text(encoding='utf-8')) if report.is_file() else None
     for old in folder.iterdir():
         if abandoned(old) or (not said or old.name!=said[1]) and re.fullmatch('[0-9a-f]{16}', old.name) and (old/'small0.jpg').is_file(): remove_folder(old)
     with suppress(OSError): folder.rmdir() # If nothing is left in it

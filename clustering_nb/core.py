@@ -27,6 +27,7 @@ import sys
 import tempfile
 import threading
 import time
+import unicodedata
 import warnings
 import zipfile
 import zlib
@@ -294,12 +295,14 @@ def reason(
     "What an error of another library says, for a message of ours."
     return (str(e).splitlines() or [type(e).__name__])[0][:200]
 
+def _shown(c): return c.isprintable() or unicodedata.category(c)=='Zs' or c in '\u200c\u200d' # Joiners belong to Persian, Hindi and emoji
+
 def printable(
     name, # A file name as Python gives it, possibly with surrogates for bytes that are not UTF-8
 )->str: # Valid UTF-8; odd bytes and control characters as `\xNN` or `\uNNNN`
     "A spelling of a file name that any terminal, CSV or page can hold."
     text = str(name).encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace')
-    return text if text.isprintable() else ''.join(c if c.isprintable() else c.encode('unicode_escape').decode() for c in text)
+    return text if text.isprintable() else ''.join(c if _shown(c) else c.encode('unicode_escape').decode() for c in text)
 
 # %% ../nbs/00_core.ipynb #c306cda6
 _computed = ('=', '+', '-', '@', "'")

@@ -16,7 +16,6 @@ import base64
 import io
 import json
 import re
-import unicodedata
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
@@ -348,10 +347,11 @@ def class_bars(
     return rows,int((numbers>0).sum()-len(rows)),int(len(at)-sum(r[1] for r in rows))
 
 def how_much(
-    p, # Per cent
+    n, # Images of a class in a cluster
+    size, # Images of the cluster
 )->str: # A word
     "`all`, `mostly` or `most often`."
-    return 'all' if p==100 else 'mostly' if p>=50 else 'most often'
+    return 'all' if n==size else 'mostly' if 2*n>=size else 'most often'
 
 def cluster_cards(
     run, # The run
@@ -367,7 +367,7 @@ def cluster_cards(
     for k,(typical,doubtful) in shown.items():
         at = run.members(k)
         cards.append({'k': k, 'name': run.names[k] if k>=0 else '', 'title': printable((titles or {}).get(int(run.names[k]), '')) if k>=0 else '', 'n': len(at), 'size': count(len(at), run.thing), 'share': share(len(at), len(run)),
-                      'classes': (bars := class_bars(run, at)), 'mostly': how_much(bars[0][0][3]) if bars else '', 'typical': pics(typical), 'doubtful': pics(doubtful),
+                      'classes': (bars := class_bars(run, at)), 'mostly': how_much(bars[0][0][1], len(at)) if bars else '', 'typical': pics(typical), 'doubtful': pics(doubtful),
                       'colour': palette[k%len(palette)] if k>=0 else ''})
     return sorted(cards, key=lambda c: (c['k']<0, -c['n']))
 
@@ -496,7 +496,7 @@ def lines(
     text, # Several lines, from anywhere
 )->str: # Odd bytes and control characters spelled out
     "Text that can be written as UTF-8, line by line."
-    return '\n'.join(''.join(c if unicodedata.category(c)=='Zs' else printable(c) for c in line) for line in str(text).expandtabs(4).splitlines())
+    return '\n'.join(printable(line) for line in str(text).expandtabs(4).splitlines())
 
 # %% ../nbs/80_report.ipynb #5338d705
 @cache
@@ -622,6 +622,7 @@ def make_part(
 )->Part: # With all that the galleries show
     "Choose the points of a page."
     shown = [i for v in views for pair in examples(v.run, seed).values() for some in pair for i in some]
+    if run.images.labels is not None: shown += np.unique(run.images.labels, return_index=True)[1].tolist() # No class is missing in the legend
     at = np.union1d(stratified_indices(run.labels, most or SHOWN, seed), shown)
     images = run.images[at]
     def of(r, xy=run.xy[at]):

@@ -350,6 +350,7 @@ function listen() {
   $('search')?.addEventListener('focus', e => search(e.target.value));
   $('search')?.addEventListener('keydown', e => { if (e.key === 'Enter' && !$('found').hidden) $('found-list').firstElementChild?.click(); });
   document.querySelector('.search')?.addEventListener('keydown', e => { if (e.key === 'Escape' && !$('found').hidden) { $('search').focus(); $('found').hidden = true; } });
+  document.querySelector('.search')?.addEventListener('focusout', e => { if (e.relatedTarget && !e.currentTarget.contains(e.relatedTarget)) $('found').hidden = true; });
   document.addEventListener('pointerdown', e => { if ($('found') && !e.target.closest('#bar')) $('found').hidden = true; });
   $('browse-box')?.addEventListener('keydown', e => { if (e.key === 'Escape') browse(browse.at >= 0 ? facts.tree[browse.at].parent : -1, true); });
   $('by')?.addEventListener('change', e => colourBy(e.target.value));
