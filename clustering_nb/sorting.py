@@ -8,6 +8,7 @@ __all__ = ['CLUSTERS', 'COPIES', 'VOTERS', 'WEIGHTS', 'read_names', 'names_by_cl
            'plan_export', 'export_run', 'Placed', 'vote', 'turned_away', 'assign']
 
 # %% ../nbs/85_sorting.ipynb #8689ef35
+import codecs
 import csv
 import errno
 import filecmp
@@ -35,6 +36,13 @@ from .study import parse_recipe
 CLUSTERS,COPIES = 'clusters.csv','copies.csv'
 _columns = ('cluster', 'name', 'images', 'typical', 'suggested')
 
+def _text(cell):
+    "A cell that was read as Latin-1. Spreadsheets that take UTF-8 for something else leave it as it was, and write what is new in their own way."
+    if not isinstance(cell, str): return cell
+    data = cell.encode('latin-1')
+    try: return data.decode()
+    except UnicodeDecodeError: return data.decode('cp1252', 'replace')
+
 def read_names(
     path, # A `clusters.csv`, or the folder that it is in
 )->dict: # Typical image → name, of the lines that have one; empty if there is no file
@@ -42,15 +50,19 @@ def read_names(
     path = Path(path)
     if path.is_dir(): path = path/CLUSTERS
     if not path.is_file(): return {}
-    try: text = path.read_text(encoding='utf-8-sig')
-    except UnicodeDecodeError: text = path.read_text(encoding='cp1252', errors='replace') # As some spreadsheets save it
+    data = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+    if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE): data = data.decode('utf-16', 'replace').encode() # As some spreadsheets save it
+    text = data.decode('latin-1') # Nothing is lost by it
     first = text.split('\n', 1)[0]
-    try: rows = list(csv.DictReader(io.StringIO(text), delimiter=';' if first.count(';')>first.count(',') else ','))
+    try: rows = [{k: _text(v) for k,v in r.items()} for r in csv.DictReader(io.StringIO(text, newline=''), delimiter=max(',;\t', key=first.count))]
     except csv.Error as e: raise ValueError(f"{printable(path)} is no table: {e}. Repair it, or delete it to start without names.") from e
     if rows and not {'name', 'typical'}<=set(rows[0]): raise ValueError(f"{printable(path)} lost a column: expected {', '.join(_columns)}; got {', '.join(map(str, rows[0]))}. Put it back, or delete the file to start without names.")
     odd = next((i for i,r in enumerate(rows, 2) if None in r), None) # DictReader puts surplus cells there
     if odd: raise ValueError(f"Line {odd} of {printable(path)} has more cells than columns. A name with a comma needs quotes around it.")
-    return {printable(plain_cell(r['typical'])): printable(plain_cell(r['name'].strip())) for r in rows if (r['name'] or '').strip() and r['typical']}
+    found = {}
+    for r in rows:
+        if (r['name'] or '').strip() and r['typical']: found.setdefault(printable(plain_cell(r['typical'])), printable(plain_cell(r['name'].strip())))
+    return found
 
 def names_by_cluster(
     names, # As from `read_names`
@@ -101,14 +113,15 @@ def cluster_table(
     left=None, # Typical image → name, of names that no cluster bears now
 )->str: # CSV
     "The text of `clusters.csv`, the largest cluster first; names that no cluster bears at the end, without a number."
-    labels,strength,names,suggested = np.asarray(labels),np.asarray(strength),names or {},suggest_names(images, labels)
+    labels,strength,names,left,suggested = np.asarray(labels),np.asarray(strength),names or {},left or {},suggest_names(images, labels)
     out = io.StringIO()
     table = csv.writer(out, lineterminator='\n')
     table.writerow(_columns)
     for c,n in sorted(Counter(labels[labels>=0].tolist()).items(), key=lambda t: (-t[1], t[0])):
         members = np.flatnonzero(labels==c)
-        table.writerow([c, safe_cell(names.get(c, '')), n, safe_cell(str(images[members[strength[members].argmax()]])), suggested.get(c, '')])
-    for image,name in (left or {}).items(): table.writerow(['', safe_cell(name), 0, safe_cell(image), ''])
+        free = np.array([i for i in members if images[i] not in left] or members) # One image, one name
+        table.writerow([c, safe_cell(names.get(c, '')), n, safe_cell(str(images[free[strength[free].argmax()]])), suggested.get(c, '')])
+    for image,name in left.items(): table.writerow(['', safe_cell(name), 0, safe_cell(image), ''])
     return out.getvalue()
 
 # %% ../nbs/85_sorting.ipynb #e980fe86
@@ -223,7 +236,8 @@ def _source(run, source):
     path = None
     for name in (source or run.data, _unprinted(source or run.data)): # run.json tells names in letters that any page can hold
         with suppress(FileNotFoundError, ValueError): path = path or find_path(name)
-    if path is None or path.is_file() and path.suffix.lower()!='.zip': raise FileNotFoundError(f"The photos of this run were in {printable(run.data)}, which is no folder or zip that is there now. Say where they are with --source."+("" if source else " A data set such as digits has no photos as files."))
+    if source and (path is None or path.is_file() and path.suffix.lower()!='.zip'): raise FileNotFoundError(f"{printable(source)} is no folder or zip. Give the place where the photos are now.")
+    if path is None or path.is_file() and path.suffix.lower()!='.zip': raise FileNotFoundError(f"The photos of this run were in {printable(run.data)}, which is no folder or zip that is there now. Say where they are with --source. A data set such as digits has no photos as files.")
     return (ZipFiles(path),None) if path.is_file() else (FolderFiles(path),path)
 
 def _same(place, how, original, data):
@@ -259,7 +273,7 @@ def export_run(
     target, # Folder to sort into; made if need be
     how='copy', # `copy`, `symlink` or `hardlink`
     source=None, # Where the photos are, if they moved since the run
-)->dict: # Number of photos by what became of them: `done`, `there already`, and (name, reason) of each that was `left`
+)->dict: # Number of photos by what became of them: `done`, `there already`, and (name, reason) of each that was `left`; and `notes` on names of clusters
     "Sort the photos of a run into a folder per cluster; originals and what exists are never touched."
     if how not in _hows: raise ValueError(f"Unknown way {how!r}. {did_you_mean(how, _hows)}")
     run,target = read_run(folder),Path(target)
@@ -273,7 +287,7 @@ def export_run(
         if (target/folder).is_symlink() or os.path.lexists(target/folder) and not (target/folder).is_dir() or root is not None and _inside(target/folder, root): raise ValueError(f"{printable(target/folder)} is a file or a link, or the place of the photos themselves; a folder for a cluster can't be there. Choose another folder to sort into.")
     target.mkdir(parents=True, exist_ok=True)
     _tidy(target)
-    known,found = {},{'done': 0, 'there already': 0, 'left': []}
+    known,found = {},{'done': 0, 'there already': 0, 'left': [], 'notes': list(run.notes)}
     for name in files.names: known.setdefault(printable(name), []).append(name)
     aside = aside_in(target)
     for i,place in progress(plan, 'sorting'):
