@@ -35,9 +35,15 @@ def logistic(
     return make_pipeline(StandardScaler(), *steps, LogisticRegression(C=C, class_weight=class_weight, max_iter=max_iter))
 
 # %% ../nbs/52_baseline.ipynb #3c2e101e
+def _classes(y, part=''):
+    "Classes as an array, or an error if there are some without."
+    y = np.asarray(y)
+    if y.dtype.kind in 'if' and (y<0).any(): raise ValueError(f"{(y<0).sum()} of {len(y)} images{part} have no class (a negative one). Leave them out.")
+    return y
+
 def _check_parts(Z_train, y_train, Z_test, y_test):
     "Arrays that fit each other, or an error."
-    Z_train,Z_test,y_train,y_test = (np.asarray(a) for a in (Z_train, Z_test, y_train, y_test))
+    Z_train,Z_test,y_train,y_test = np.asarray(Z_train),np.asarray(Z_test),_classes(y_train, ' of the training part'),_classes(y_test, ' of the test part')
     for part,z,y in (('training', Z_train, y_train), ('test', Z_test, y_test)):
         if z.ndim!=2 or len(z)!=len(y): raise ValueError(f"Expected vectors (n, d) with one class each in the {part} part, got {z.shape} and {len(y)} classes.")
     if Z_train.shape[1]!=Z_test.shape[1]: raise ValueError(f"Expected vectors of one width, got {Z_train.shape[1]} in the training part and {Z_test.shape[1]} in the test part.")
@@ -49,7 +55,7 @@ def classification_scores(
     y_pred, # Predicted classes, (n,)
 )->dict: # `accuracy`, and precision, recall and F1 as means over classes (`macro_`) and over images (`weighted_`)
     "How well classes are told; a class that is never predicted has precision 0."
-    y_true,y_pred = np.asarray(y_true),np.asarray(y_pred)
+    y_true,y_pred = _classes(y_true),np.asarray(y_pred)
     found = {'accuracy': float((y_true==y_pred).mean())}
     for average in ('macro', 'weighted'):
         scores = precision_recall_fscore_support(y_true, y_pred, labels=np.unique(y_true), average=average, zero_division=0)
@@ -60,8 +66,8 @@ def majority_rate(
     y_train, y_test, # Classes of both parts
 )->float: # In [0, 1]
     "Accuracy of always answering the most frequent class of the training part: the chance level of unbalanced classes."
-    found,n = np.unique(y_train, return_counts=True)
-    return float((np.asarray(y_test)==found[n.argmax()]).mean())
+    found,n = np.unique(_classes(y_train), return_counts=True)
+    return float((_classes(y_test)==found[n.argmax()]).mean())
 
 # %% ../nbs/52_baseline.ipynb #94041223
 def baselines(
@@ -95,7 +101,7 @@ def class_accuracy(
     names=None, # Names by class number
 )->pd.DataFrame: # A row per class, best first: `images`, `accuracy`, and what it is `mistaken_for` most often
     "Share of each class that is recognised."
-    y_true,y_pred = np.asarray(y_true),np.asarray(y_pred)
+    y_true,y_pred = _classes(y_true),np.asarray(y_pred)
     said = lambda c: str(c) if names is None else names[c]
     rows = []
     for c in np.unique(y_true):

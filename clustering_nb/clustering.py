@@ -60,7 +60,7 @@ class NearestPredict(ClusterMixin, BaseEstimator):
         "Cluster the rows of `X`, (n, d); classes are not used."
         x = validate_data(self, X, dtype=(np.float32, np.float64), order='C')
         self.labels_ = np.asarray(self._cluster(x)).astype(np.int64)
-        self._nearest = NearestNeighbors(n_neighbors=1).fit(x)
+        self._nearest,self._old = NearestNeighbors(n_neighbors=1).fit(x),x
         return self
 
     def fit_predict(self, X, y=None):
@@ -76,8 +76,9 @@ class NearestPredict(ClusterMixin, BaseEstimator):
         check_is_fitted(self)
         x = validate_data(self, X, dtype=(np.float32, np.float64), order='C', reset=False)
         far,at = self._nearest.kneighbors(x)
-        labels = self.labels_[at[:, 0]]
-        return np.where(self._belongs(far[:, 0], at[:, 0]), labels, -1),at[:, 0]
+        far,at = far[:, 0],at[:, 0]
+        far[(x==self._old[at]).all(1)] = 0 # Many dimensions are compared by products, which are not exact
+        return np.where(self._belongs(far, at), self.labels_[at], -1),at
 
     def _belongs(self, far, at):
         "Mask of the new points near enough, given distance and position of the nearest old one."

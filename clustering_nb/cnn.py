@@ -53,19 +53,21 @@ def build_cnn(
     seed=0, # Of weights and dropout
 ): # A Keras model; takes pixels from 0 to 255
     "The network, untrained."
-    half = {'dtype': keras.DTypePolicy('mixed_bfloat16')} if precision=='bfloat16' else {}
+    full = {'dtype': keras.DTypePolicy('float32')} # Whatever policy and layout somebody has set for all of Keras
+    half = {'dtype': keras.DTypePolicy('mixed_bfloat16')} if precision=='bfloat16' else full
+    last = {'data_format': 'channels_last'}
     layers,seeds = keras.layers,iter((np.random.SeedSequence(seed).generate_state(1000)>>1).tolist()) # Below 2³¹
-    conv = lambda n: layers.Conv2D(n, 3, padding='same', activation='relu', kernel_regularizer=keras.regularizers.L2(weight_decay), kernel_initializer=keras.initializers.GlorotUniform(next(seeds)), **half)
-    dense = lambda n, **kw: layers.Dense(n, kernel_initializer=keras.initializers.GlorotUniform(next(seeds)), **kw)
-    x = inputs = keras.Input(shape, name='pixels')
-    x = layers.Rescaling(1/255)(x)
+    conv = lambda n: layers.Conv2D(int(n), 3, padding='same', activation='relu', kernel_regularizer=keras.regularizers.L2(weight_decay), kernel_initializer=keras.initializers.GlorotUniform(next(seeds)), **half, **last)
+    dense = lambda n, **kw: layers.Dense(int(n), kernel_initializer=keras.initializers.GlorotUniform(next(seeds)), **kw, **full)
+    x = inputs = keras.Input(shape, dtype='float32', name='pixels')
+    x = layers.Rescaling(1/255, **full)(x)
     for i,n in enumerate(filters):
         for _ in range(depth): x = layers.BatchNormalization(momentum=.9, **half)(conv(n)(x)) # (B, h/2ⁱ, w/2ⁱ, n)
-        x = layers.MaxPooling2D(**half)(x)
+        x = layers.MaxPooling2D(**half, **last)(x)
         if i and dropout: x = layers.Dropout(dropout, seed=next(seeds), **half)(x)
-    x = dense(features, activation='relu', name='features')(layers.GlobalAveragePooling2D(dtype='float32')(x)) # (B, features)
-    if last_dropout: x = layers.Dropout(last_dropout, seed=next(seeds))(x)
-    return keras.Model(inputs, dense(n_classes, activation='softmax', name='classes', dtype='float32')(x))
+    x = dense(features, activation='relu', name='features')(layers.GlobalAveragePooling2D(**full, **last)(x)) # (B, features)
+    if last_dropout: x = layers.Dropout(last_dropout, seed=next(seeds), **full)(x)
+    return keras.Model(inputs, dense(n_classes, activation='softmax', name='classes')(x))
 
 # %% ../nbs/31_cnn.ipynb #9c7f9e69
 def augment(
@@ -256,9 +258,9 @@ def _train(self, x, y, train_at, val_at, key):
             if path and time.monotonic()-begun>20: path = _save_checkpoint(path, key, net, state, best)
     if best is not None: net.set_weights(best)
     self.net_,self.loss_history_ = net,need('pandas').DataFrame(state['history'])
-    if path:
+    kept = self._remember(key) if resumed or time.monotonic()-begun>20 else True
+    if path and kept: # Only now: what took hours is in one file or the other
         with suppress(OSError): path.unlink()
-    if resumed or time.monotonic()-begun>20: self._remember(key)
 
 @patch_to(KerasCNN)
 def _judge(self, net, state, row, best):
@@ -340,13 +342,16 @@ def load_cnn(
 
 @patch_to(KerasCNN)
 def _remember(self, key):
-    "Keep the trained network for the next `fit` on the same images."
-    if self.checkpoint is False: return
+    "Keep the trained network for the next `fit` on the same images; False if that could not be done."
+    if self.checkpoint is False: return True
     folder = cache_folder('networks')
     try:
         self.save(folder/f'{key}.keras')
         prune(folder, '*.keras', 1<<30)
-    except OSError as e: warnings.warn(f"The trained network is not kept in {printable(folder)}: {e.strerror or e}. CLUSTERING_NB_CACHE names another folder.")
+    except OSError as e:
+        warnings.warn(f"The trained network is not kept in {printable(folder)}: {e.strerror or e}. CLUSTERING_NB_CACHE names another folder.")
+        return False
+    return True
 
 @patch_to(KerasCNN)
 def _recall(self, key):

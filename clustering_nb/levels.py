@@ -52,7 +52,7 @@ def choose_levels(
     stability, # Of each
 )->dict: # Level → number of clusters, not descending; the most stable one where none is firm enough
     "The finest level that is firm enough, for each kind of firmness."
-    stability = np.asarray(stability, float)
+    stability = np.nan_to_num(np.asarray(stability, float)) # What can't be drawn again is not firm
     enough = {name: np.flatnonzero(stability>=min(least, stability.max())) for name,least in firmness.items()}
     return {name: int(ks[at[-1]]) for name,at in enough.items()}
 
@@ -90,7 +90,8 @@ class Levels(NearestPredict):
         most = len(ward.tree_)+1
         if most<4: ks,firm = [1],{1: 1.} # Nothing to cut
         else:
-            ks = [k for k in candidate_levels(len(inside), self.smallest) if k<=most]
+            distinct = len(np.unique(x[inside], axis=0)) # Copies are not to be told apart
+            ks = [k for k in candidate_levels(len(inside), self.smallest) if k<=min(most, distinct)] or [1]
             every = sorted({*ks, *([] if known else [min(int(self.level), most)])})
             firm = dict(zip(every, level_stability(x[inside], every, self.n_resamples, seed=check_random_state(self.random_state).randint(2**31-1))))
         stability = [firm[k] for k in ks]

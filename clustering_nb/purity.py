@@ -29,7 +29,7 @@ def chance_purity(
 # %% ../nbs/53_purity.ipynb #cec7be9b
 def kmeans_purity(
     Z, # Vectors to score, (n, d)
-    labelings, # Labels (n,), or a dict: name of a level → labels, e.g. `{'classes': y, '5 groups': macro}`
+    labelings, # Labels (n,), or a dict: name of a level → labels, e.g. `{'classes': y, '5 groups': macro}`; what has a negative one is in none, and left out
     ks=(10, 20, 50, 100), # Numbers of clusters
     fit_on=None, # Vectors to fit the clusters on, (m, d); by default `Z` itself
     n_init=3, # Starts
@@ -38,6 +38,8 @@ def kmeans_purity(
     "Purity of k-means clusters over k."
     Z = np.asarray(Z)
     fit_on = Z if fit_on is None else np.asarray(fit_on)
+    both = np.result_type(Z, fit_on, np.float32) # K-means takes one kind of numbers
+    Z,fit_on = Z.astype(both, copy=False),fit_on.astype(both, copy=False)
     if not isinstance(labelings, dict): labelings = {'classes': labelings}
     for name,y in labelings.items():
         if len(y)!=len(Z): raise ValueError(f"Expected {len(Z)} labels in {name!r}, one per vector; got {len(y)}.")
@@ -47,8 +49,11 @@ def kmeans_purity(
     for k in progress(sorted({int(k) for k in ks}), 'k-means', unit='k'):
         found = KMeans(k, n_init=n_init, random_state=seed).fit(fit_on).predict(Z)
         for level,y in labelings.items():
-            y,pure,chance = check_labels(y, found)[0],purity(y, found),chance_purity(y, found, seed=seed)
-            rows.append({'k': k, 'level': level, 'labels': len(np.unique(y)), 'purity': pure, 'chance': chance, 'lift': pure-chance, 'ami': score(y, found, None)['ami']})
+            y = np.asarray(y)
+            known = y>=0 if y.dtype.kind in 'if' else np.ones(len(y), bool)
+            y,c = check_labels(y[known], found[known])
+            pure,chance = purity(y, c),chance_purity(y, c, seed=seed)
+            rows.append({'k': k, 'level': level, 'labels': len(np.unique(y)), 'purity': pure, 'chance': chance, 'lift': pure-chance, 'ami': score(y, c, None)['ami']})
     return pd.DataFrame(rows)
 
 # %% ../nbs/53_purity.ipynb #f99e9dbb

@@ -277,7 +277,8 @@ def train(
     patience=5, # Rounds without a better validation loss before it stops
     precision='float32', # Or `bfloat16`, or `auto`: bfloat16 where the hardware has it
     keep_at=(), # Numbers of batches after which a copy of the weights is kept
-    checkpoint=None, # File to resume from and to write to; removed at the end
+    checkpoint=None, # File to resume from and to write to
+    tidy=True, # Remove that file at the end?
     key='', # What the checkpoint must belong to
     insist=True, # Is a checkpoint that can't be read or written an error, or does training go on without?
     desc='training', # Of the progress bar
@@ -312,7 +313,7 @@ def train(
         if checkpoint and _resume(state, checkpoint, key, plan, insist): bar.update(min(state.round*in_round, total))
         _run(state, loss, batch, orders, total, plan, (val_at, size, patience), autocast, bar, checkpoint, key, insist)
     if state.best: put_weights(net, state.best)
-    if checkpoint:
+    if checkpoint and tidy:
         with suppress(OSError): Path(checkpoint).unlink()
     return state.history,state.kept
 
@@ -372,10 +373,12 @@ class NetworkEmbedder(TransformerMixin, BaseEstimator):
         with seeded(self.seed_): self.net_ = self._network()
         begun,checkpoint = time.monotonic(),self._checkpoint(key)
         resumed = checkpoint is not None and checkpoint.exists()
-        history,self.kept_ = train(self.net_, self._loss, (x, *targets), self.seed_, checkpoint=checkpoint, key=key, insist=self.checkpoint is not None, desc=f'training {type(self).__name__}', **self._plan())
+        history,self.kept_ = train(self.net_, self._loss, (x, *targets), self.seed_, checkpoint=checkpoint, tidy=False, key=key, insist=self.checkpoint is not None, desc=f'training {type(self).__name__}', **self._plan())
         self.loss_history_ = need('pandas').DataFrame(history)
         self._finish(x)
-        if resumed or time.monotonic()-begun>REMEMBER_SECONDS: self._remember(key)
+        kept = self._remember(key) if resumed or time.monotonic()-begun>REMEMBER_SECONDS else True
+        if checkpoint and kept: # Only now: what took hours is in one file or the other
+            with suppress(OSError): checkpoint.unlink()
         return self
 
     def _checkpoint(self, key):
@@ -419,13 +422,16 @@ _homes = {'ContrastiveEncoder': 'clustering_nb.selfsupervised', 'ContrastiveEnse
 
 @patch_to(NetworkEmbedder)
 def _remember(self, key):
-    "Keep the trained network for the next `fit` on the same images."
-    if self.checkpoint is not None: return
+    "Keep the trained network for the next `fit` on the same images; False if that could not be done."
+    if self.checkpoint is not None: return True
     folder = cache_folder('networks')
     try:
         self.save(folder/f'{key}.safetensors')
         for f in (folder, cache_folder('checkpoints')): prune(f, '*.safetensors', 1<<30)
-    except OSError as e: warnings.warn(f"The trained network is not kept in {printable(folder)}: {e.strerror or e}. CLUSTERING_NB_CACHE names another folder.")
+    except OSError as e:
+        warnings.warn(f"The trained network is not kept in {printable(folder)}: {e.strerror or e}. CLUSTERING_NB_CACHE names another folder.")
+        return False
+    return True
 
 @patch_to(NetworkEmbedder)
 def _recall(self, key):

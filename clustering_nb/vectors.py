@@ -18,6 +18,10 @@ from .core import aside_in, check_memory, need, printable, reason, remove_folder
 ROWS = 8192 # Of a chunk
 BLOCK_BYTES = 1<<26 # That are read at a time, about
 
+def _check_whole(array, path):
+    "Chunks that are missing would read as numbers."
+    if array.nchunks_initialized<array.nchunks: raise ValueError(f"{printable(path)} is not complete: {array.nchunks-array.nchunks_initialized} of its {array.nchunks} chunks are missing. Write it again.")
+
 class DiskVectors:
     "Vectors on disk, (n, d): rows are read when asked for."
     ndim = 2
@@ -26,9 +30,11 @@ class DiskVectors:
         name='vectors', # What to call it in messages
         at=None, # Which of its rows, (m,); None for all
         steps=(), # Functions that each row read goes through, from (m, d) to (m, d)
+        folder=None, # That they lie in, if they do
+        keep=None, # Anything that must live as long, such as a temporary folder
     ):
         if len(source.shape)!=2 or source.dtype.kind not in 'uif': raise ValueError(f"Expected vectors on disk as numbers of shape (n, d); {name!r} holds {source.dtype} {tuple(source.shape)}.")
-        self.source,self.name,self._at,self._steps = source,name,at,steps
+        self.source,self.name,self._at,self._steps,self.folder,self.keep = source,name,at,steps,folder,keep
 
     @property
     def shape(self): return (len(self),int(self.source.shape[1]))
@@ -42,13 +48,17 @@ class DiskVectors:
         at, # Rows: numbers, a slice or a mask
     )->'DiskVectors': # Of those rows, not read yet
         "Some of the rows."
-        return DiskVectors(self.source, self.name, np.arange(len(self))[at] if self._at is None else self._at[at], self._steps)
+        return self._as(at=np.arange(len(self))[at] if self._at is None else self._at[at])
 
     def through(self,
         f, # A function from rows to as many rows of as many numbers, (m, d) to (m, d)
     )->'DiskVectors': # Of float32
         "The same vectors, each going through `f` when it is read."
-        return DiskVectors(self.source, self.name, self._at, (*self._steps, f))
+        return self._as(steps=(*self._steps, f))
+
+    def _as(self, **kw): return DiskVectors(**dict(source=self.source, name=self.name, at=self._at, steps=self._steps, folder=self.folder, keep=self.keep)|kw)
+
+    def __getstate__(self): return self.__dict__|{'keep': None} # What another process gets must not tidy up
 
     def __getitem__(self, idx):
         "The rows at `idx`, as an array."
@@ -65,8 +75,10 @@ class DiskVectors:
 
     def _read(self, rows):
         "Rows from the file: a slice, or ascending numbers."
+        if self.folder is not None and not os.path.isdir(self.folder): raise ValueError(f"{self.name!r} can't be read any more: {printable(self.folder)} is gone. Write it again.")
         try: found = np.asarray(self.source[rows] if isinstance(rows, slice) or isinstance(self.source, np.ndarray) else self.source.oindex[rows])
         except (ValueError, RuntimeError, OSError) as e: raise ValueError(f"{self.name!r} can't be read any more: {reason(e)}. The file was changed or damaged; write it again.") from e
+        if self.folder is not None and found.dtype.kind=='f' and np.isnan(found).any(): _check_whole(self.source, self.folder) # So a missing chunk reads
         for f in self._steps: found = np.asarray(f(found), np.float32)
         return found
 
@@ -155,5 +167,5 @@ def read_vectors(
         if 'vectors' not in keys: raise ValueError(f"No array named vectors in {printable(path)}; it holds {', '.join(sorted(keys)) or 'nothing'}.")
         about |= {k: np.asarray(found[k][:]).tolist() for k in about if k in keys}
         found = found['vectors']
-    if found.ndim==2 and found.nchunks_initialized<found.nchunks: raise ValueError(f"{printable(path)} is not complete: {found.nchunks-found.nchunks_initialized} of its {found.nchunks} chunks are missing. Write it again.")
-    return DiskVectors(found, name),about
+    if found.ndim==2: _check_whole(found, path)
+    return DiskVectors(found, name, folder=path if path.is_dir() else None),about
