@@ -19,7 +19,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from .core import need, patch_to, plain, printable, progress
-from .data import BadImage, FolderFiles, Images, LazyPixels, ZipFiles, decode, digest_of, find_path, layout, open_image, parallel, place_name, turn, upright
+from .data import SIDEWAYS, BadImage, FolderFiles, Images, LazyPixels, ZipFiles, decode, digest_of, find_path, layout, open_image, parallel, place_name, turn, upright
 from .distributed import current, distribute
 
 # %% ../nbs/12_audit.ipynb #4f9f8bd6
@@ -78,8 +78,6 @@ def picture_facts(
     one,mirrored = perceptual_hashes(image)
     return {'contrast': float(x.std()), 'dark_level': float(np.percentile(x, 99)), 'bright_level': float(np.percentile(x, 5)), 'sharpness': sharpness(grey), 'hash': one, 'mirror_hash': mirrored}
 
-_lying = Image.Transpose.TRANSPOSE,Image.Transpose.ROTATE_270,Image.Transpose.TRANSVERSE,Image.Transpose.ROTATE_90
-
 def file_facts(
     data, # Contents of an image file, bytes
 )->dict: # `format`, `mode`, `width` and `height` as it is shown, and `picture_facts`
@@ -89,7 +87,7 @@ def file_facts(
             (w,h),kind,mode = image.size,image.format,image.mode
             copy = upright(image, SIDE)
             if sorted(copy.size)==sorted((w, h)): w,h = copy.size
-            elif turn(image) in _lying: w,h = h,w # A JPEG, decoded to a fraction of its size
+            elif turn(image) in SIDEWAYS: w,h = h,w # A JPEG, decoded to a fraction of its size
     except BadImage: raise
     except Exception as e: # Decoders raise whatever they like
         decode(data, 8) # Says what it is, in words

@@ -9,17 +9,15 @@ __all__ = ['class_counts', 'class_counts_figure', 'imbalance', 'image_sizes', 's
            'duplicates_figure']
 
 # %% ../nbs/11_exploration.ipynb #44e0c1a3
-import io
 from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 from plotly.graph_objects import Figure
 
 from .core import patch_to, printable, progress
-from .data import LazyPixels
+from .data import LazyPixels, open_image, shown_size
 from .plots import bar_counts, histogram, image_grid, map_figure, pixel_panels, quantile_boxes
 
 # %% ../nbs/11_exploration.ipynb #46e62ad5
@@ -59,10 +57,7 @@ def imbalance(
 # %% ../nbs/11_exploration.ipynb #eb6a2d50
 def _header(data):
     "Width and height as seen, format and bytes of one file."
-    with Image.open(io.BytesIO(data)) as image:
-        w,h = image.size
-        if image.getexif().get(0x0112, 1)>=5: w,h = h,w # Lies on its side
-        return w,h,image.format,len(data)
+    with open_image(data) as image: return *shown_size(image),image.format,len(data)
 
 def image_sizes(
     images, # `Images` with pixels
@@ -321,8 +316,9 @@ def duplicates_figure(
     table = duplicate_files(images)
     if not len(table): raise ValueError(f"{images.name!r} has no duplicates to show. `duplicate_files` gives an empty table then.")
     groups = table.sort_values(['across', 'group'], ascending=[False, True])['group'].unique()[:max_groups]
-    rows = [table[table['group']==g][:per_group] for g in groups]
+    of = lambda g: table[table['group']==g].assign(again=lambda t: t.duplicated('class')).sort_values('again', kind='stable')[:per_group] # One of each class first
+    rows = [of(g) for g in groups]
     cells = np.concatenate([i*per_group+np.arange(len(r)) for i,r in enumerate(rows)])
     shown = pd.concat(rows)
     titles = shown['name'] if images.labels is None else shown['class']
-    return image_grid(images.pixels(shown['position'].to_numpy()), titles, per_group, f'{len(groups)} of {table["group"].nunique()} groups of equal images of {images.name}', cells=cells)
+    return image_grid(images[shown['position'].to_numpy()], titles, per_group, f'{len(groups)} of {table["group"].nunique()} groups of equal images of {images.name}', cells=cells)

@@ -249,7 +249,8 @@ def _data_uri(picture, most=100_000):
 MAX_THUMBNAILS = 600 # More make a page slow
 
 def _check_grid(images, titles, columns, cells):
-    "Pixels, titles and the cell of each image."
+    "Pixels, titles and the cell of each image, and what it is called."
+    names = np.arange(len(images)) if not isinstance(images, Images) else [label_text(n, 60) for n in images.names]
     if isinstance(images, Images):
         if titles is None and images.labels is not None: titles = [images.class_names[c] for c in images.labels]
         pixels = images.pixels() if len(images)<=MAX_THUMBNAILS else images.data
@@ -261,7 +262,7 @@ def _check_grid(images, titles, columns, cells):
     if titles is not None: titles = _check_names(titles, len(pixels), 'titles')
     cells = np.arange(len(pixels)) if cells is None else np.asarray(cells)
     if cells.shape!=(len(pixels),) or len(np.unique(cells))<len(cells) or cells.min()<0: raise ValueError(f"Expected in `cells` a different cell for each of {len(pixels)} images, counted from 0; got shape {cells.shape}.")
-    return pixels,titles,cells
+    return pixels,titles,cells,names
 
 # %% ../nbs/70_plots.ipynb #f3fed1fb
 def _two_lines(name, width):
@@ -278,7 +279,7 @@ def image_grid(
     side=64, # Longer side of a thumbnail in pixels, about
 )->go.Figure: # One picture, with titles as text
     "Thumbnails in a grid."
-    pixels,titles,cells = _check_grid(images_or_pixels, titles, columns, cells)
+    pixels,titles,cells,names = _check_grid(images_or_pixels, titles, columns, cells)
     if row_names is not None: titles = None
     thumbs = _thumbnails(pixels, side)
     h,w = thumbs.shape[1:3]
@@ -288,16 +289,16 @@ def image_grid(
     shape = int(rows.max())+1,columns
     traces = [go.Image(source=_data_uri(_mosaic(thumbs, rows, cols, shape, gap, strip)), zsmooth='fast', hoverinfo='skip')]
     x,y = (cols+.5)*(w+gap)-.5,rows*(h+strip+gap)+gap//2+h/2-.5 # Middle of each thumbnail
-    traces.append(_grid_points(x, y, titles))
+    traces.append(_grid_points(x, y, titles, names))
     if texts: traces.append(go.Scatter(x=_small(x), y=_small(y+h/2+2), text=texts, mode='text', textposition='bottom center', textfont=dict(size=11), hoverinfo='skip', showlegend=False))
     alt = f"{len(pixels)} images"+('' if titles is None else ': '+', '.join(map(printable, titles)))
     return _figure(traces, title, alt[:2000], **_grid_layout(shape, h+strip+gap, w+gap, row_names, title))
 
 # %% ../nbs/70_plots.ipynb #191332ad
-def _grid_points(x, y, titles):
-    "Something to point at: the number and the whole title of each image."
+def _grid_points(x, y, titles, names):
+    "Something to point at: the name and the whole title of each image."
     said = {} if titles is None else dict(text=[label_text(t, 80) for t in titles])
-    return go.Scatter(x=_small(x), y=_small(y), mode='markers', marker=dict(opacity=0, size=30), showlegend=False, customdata=_small(np.arange(len(x))),
+    return go.Scatter(x=_small(x), y=_small(y), mode='markers', marker=dict(opacity=0, size=30), showlegend=False, customdata=names if isinstance(names, list) else _small(names),
                       hovertemplate=('%{text}<br>' if said else '')+'image %{customdata}<extra></extra>', **said)
 
 def _grid_layout(shape, high, wide, row_names, title):
@@ -443,10 +444,11 @@ def _series(x, y, name):
     return y,std
 
 def _band(x, y, std, colour):
-    "Mean plus and minus one standard deviation, where both are known."
+    "Mean plus and minus one standard deviation, where both are known: an area for each stretch without a gap."
     known = np.isfinite(y)&np.isfinite(std)
-    x,low,high = x[known],(y-std)[known],(y+std)[known]
-    return go.Scatter(x=np.concatenate([x, x[::-1]]), y=np.concatenate([high, low[::-1]]), fill='toself', fillcolor=_hex_to_rgba(colour, .15), mode='none', hoverinfo='skip', showlegend=False)
+    runs = [r for r in np.split(np.arange(len(x)), np.flatnonzero(np.diff(known))+1) if len(r) and known[r[0]]]
+    around = lambda up,down: np.concatenate([np.r_[up[r], down[r][::-1], np.nan] for r in runs])[:-1] if runs else np.zeros(0)
+    return go.Scatter(x=around(x, x), y=around(y+std, y-std), fill='toself', fillcolor=_hex_to_rgba(colour, .15), mode='none', hoverinfo='skip', showlegend=False)
 
 # %% ../nbs/70_plots.ipynb #45529bab
 def curve(
@@ -635,7 +637,7 @@ def panels(
         for shape in f.layout.shapes: fig.add_shape(_moved(shape, names))
         for words in f.layout.annotations: fig.add_annotation(_moved(words, names))
     alt = '; '.join(f'{k}: {f.layout.meta["alt"]}' for k,f in figures.items() if f.layout.meta)
-    return fig.update_layout(template=next(iter(figures.values())).layout.template, title_text=title, meta={'alt': alt[:2000]}, **layout)
+    return fig.update_layout(template=next(iter(figures.values())).layout.template, title_text=label_text(title, 200), meta={'alt': alt[:2000]}, **layout)
 
 def _moved(thing, names):
     "A shape or annotation in the panel with these axes."
