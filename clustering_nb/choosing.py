@@ -13,6 +13,7 @@ from sklearn.utils import check_array
 
 from .clustering import clusterers
 from .core import did_you_mean, need, progress
+from .large import scaled
 from .metrics import agreement, check_clusters, score, silhouette
 from .plots import curve, panels
 from .reduction import reducers
@@ -120,7 +121,8 @@ def cluster_stability(
     for r in progress(range(n_resamples), 'draws'):
         rng = np.random.default_rng((seed, r))
         at = np.sort(rng.permutation(len(x))[:max(2, round(share*len(x)))])
-        found[r] = _jaccard(labels[at], _seeded(clusterer, int(rng.integers(2**31))).fit_predict(x[at]), own)
+        model = scaled(_seeded(clusterer, int(rng.integers(2**31))), len(at), len(x)) # A smallest size is one among all
+        found[r] = _jaccard(labels[at], model.fit_predict(x[at]), own)
     mean = np.nanmean(found, 0) if len(own) else np.zeros(0)
     words = np.select([mean>=.75, mean>=.6], ['yes', 'perhaps'], 'no')
     return need('pandas').DataFrame({'cluster': own, 'n': [(labels==c).sum() for c in own], 'jaccard': mean, 'lowest': np.nanmin(found, 0) if len(own) else mean, 'dissolved': (found<.5).mean(0), 'holds': words})

@@ -73,12 +73,16 @@ class NearestPredict(ClusterMixin, BaseEstimator):
 
     def predict_near(self, X):
         "Clusters as from `predict`, and position of the nearest old point, both (m,)."
+        far,at = self._nearest_old(X)
+        return np.where(self._belongs(far, at), self.labels_[at], -1),at
+
+    def _nearest_old(self, X):
+        "Distance and position of the nearest old point, both (m,)."
         check_is_fitted(self)
         x = validate_data(self, X, dtype=(np.float32, np.float64), order='C', reset=False)
-        far,at = self._nearest.kneighbors(x)
-        far,at = far[:, 0],at[:, 0]
+        far,at = (found[:, 0] for found in self._nearest.kneighbors(x))
         far[(x==self._old[at]).all(1)] = 0 # Many dimensions are compared by products, which are not exact
-        return np.where(self._belongs(far, at), self.labels_[at], -1),at
+        return far,at
 
     def _belongs(self, far, at):
         "Mask of the new points near enough, given distance and position of the nearest old one."
@@ -160,6 +164,7 @@ def _chain_by_matrix(c, w):
     "The merges of `weighted_ward`, with the cost of each in a matrix that is kept up to date (Lance and Williams 1967)."
     cost = euclidean_distances(c-c.mean(0), squared=True)
     cost *= w[:, None]*w/(w[:, None]+w)
+    cost = np.minimum(cost, cost.T) # Its last bits differ, and a chain of ties would run in a circle
     np.fill_diagonal(cost, np.inf)
     alive,merges,chain = np.ones(len(c), bool),[],[]
     while len(merges)<len(c)-1:
@@ -178,8 +183,11 @@ def _chain_by_matrix(c, w):
 
 def _linkage(merges, m):
     "Merges of representatives, in any order, as a linkage matrix sorted by height."
-    node,tree = np.arange(m),np.zeros((m-1, 4))
-    for i,(a,b,height,size) in enumerate(sorted(merges, key=lambda t: t[2])):
+    node,tree,top,rising = np.arange(m),np.zeros((m-1, 4)),np.zeros(m),[]
+    for a,b,height,size in merges: # Rounding must not put a union below its parts
+        top[b] = max(height, top[a], top[b])
+        rising.append((a, b, top[b], size))
+    for i,(a,b,height,size) in enumerate(sorted(rising, key=lambda t: t[2])):
         tree[i] = *sorted((node[a], node[b])),height,size
         node[b] = m+i
     return tree
@@ -386,7 +394,9 @@ class DBSCAN(NearestPredict):
     ): self.eps,self.min_samples = eps,min_samples
 
     def _cluster(self, x):
-        self.eps_ = float(self.eps) if self.eps is not None else max(knee(k_distances(x, self.min_samples)), 1e-12)
+        self._centre = x.mean(0, dtype=np.float64).astype(x.dtype) # Far from 0, distances lose digits
+        x = x-self._centre
+        self.eps_ = float(self.eps) if self.eps is not None else max(knee(k_distances(x, self.min_samples)), 1e-6*max(np.linalg.norm(x, axis=1).max(), 1e-6)) # Copies are that near, for rounding
         if self.eps_<=0: raise ValueError(f"Expected `eps` above 0, got {self.eps}.")
         self._check_neighbourhoods(x)
         model = _DBSCAN(eps=self.eps_, min_samples=self.min_samples).fit(x)
@@ -405,7 +415,7 @@ class DBSCAN(NearestPredict):
         check_is_fitted(self)
         x = validate_data(self, X, dtype=(np.float32, np.float64), order='C', reset=False)
         if self._cores is None: return np.full(len(x), -1),np.zeros(len(x), int)
-        far,at = self._cores.kneighbors(x)
+        far,at = self._cores.kneighbors(x-self._centre)
         at = self.core_sample_indices_[at[:, 0]]
         return np.where(far[:, 0]<=self.eps_, self.labels_[at], -1),at
 

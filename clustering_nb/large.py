@@ -11,6 +11,7 @@ __all__ = ['SAMPLE', 'EXACT', 'blocks_of', 'fit_pca', 'drawn', 'DiskKMeans', 'Sa
 import time
 
 import numpy as np
+from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin, clone
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.decomposition import PCA
@@ -57,7 +58,7 @@ def fit_pca(
     vectors = svd_flip(None, vectors, u_based_decision=False)[1]
     pca.mean_,pca.components_,pca.explained_variance_ = (first+mean).astype(np.float32),np.ascontiguousarray(vectors[:k], np.float32),values[:k].astype(np.float32)
     pca.explained_variance_ratio_,pca.singular_values_ = (values[:k]/values.sum()).astype(np.float32),np.sqrt(values[:k]*(n-1)).astype(np.float32)
-    pca.noise_variance_ = np.float32(values[k:].mean() if k<min(n, d) else 0)
+    pca.noise_variance_ = np.float32(values[k:min(n, d)].mean() if k<min(n, d) else 0)
     pca.n_components_,pca.n_samples_,pca.n_features_in_ = k,n,d
     return pca
 
@@ -73,7 +74,7 @@ def drawn(
     return np.sort(np.random.default_rng(seed).permutation(n)[:m])
 
 class DiskKMeans(ClusterMixin, BaseEstimator):
-    "k-means of vectors on disk: centres from a sample, then one pass in mini-batches."
+    "k-means of vectors on disk: centres from a sample, one pass in mini-batches, and one in which each centre becomes the mean of its vectors."
     def __init__(self,
         n_clusters=10, # Number of clusters
         n_init=10, # Starts on the sample
@@ -83,13 +84,24 @@ class DiskKMeans(ClusterMixin, BaseEstimator):
 
     def fit(self, X, y=None):
         "Find centres; classes are not used."
-        start = KMeans(self.n_clusters, n_init=self.n_init, random_state=self.random_state).fit(np.asarray(X[drawn(len(X), self.n_sample, self.random_state)], np.float32))
+        sample = np.asarray(X[drawn(len(X), self.n_sample, self.random_state)], np.float32)
+        start = KMeans(self.n_clusters, n_init=self.n_init, random_state=self.random_state).fit(sample)
         self.model_ = MiniBatchKMeans(self.n_clusters, init=start.cluster_centers_, n_init=1, random_state=self.random_state, reassignment_ratio=0)
+        self.model_.partial_fit(sample) # Centres that have members are not moved away by the strays of a first slice
         parts = _parts(X)
         for i in np.random.default_rng(self.random_state).permutation(len(parts)): self.model_.partial_fit(np.asarray(X[parts[i]], np.float32))
-        self.cluster_centers_ = self.model_.cluster_centers_
+        self.model_.cluster_centers_ = self.cluster_centers_ = self._means(X)
         self.labels_,self.inertia_ = self.predict(X),-float(sum(self.model_.score(np.asarray(b, np.float32)) for _,b in blocks_of(X)))
         return self
+
+    def _means(self, X):
+        "A step of Lloyd's: the order of slices leaves its mark on mini-batches, and here it doesn't count."
+        total,size = np.zeros(self.model_.cluster_centers_.shape),np.zeros(self.n_clusters)
+        for _,b in blocks_of(X):
+            b = np.asarray(b, np.float32)
+            member = csr_matrix((np.ones(len(b), np.float32), (self.model_.predict(b), np.arange(len(b)))), (self.n_clusters, len(b)))
+            total += member@b; size += np.asarray(member.sum(1)).ravel()
+        return np.where(size[:, None]>0, total/np.maximum(size, 1)[:, None], self.model_.cluster_centers_).astype(np.float32)
 
     def fit_predict(self, X, y=None):
         "Clusters, (n,)."
@@ -195,14 +207,20 @@ class SampledClusterer(ClusterMixin, BaseEstimator):
         self.labels_,self.level_labels_ = own,levels
         if len(at)==len(X):
             if hasattr(self.step_, 'probabilities_'): self.probabilities_ = self.step_.probabilities_
+            elif hasattr(self.step_, 'predict_proba'): self.probabilities_ = self.step_.predict_proba(sample).max(1)
             return self
-        self.labels_,near = np.empty(len(X), np.int64),np.empty(len(X), np.int32)
+        self.labels_,self.level_labels_ = np.empty(len(X), np.int64),{name: np.empty(len(X), np.int64) for name in levels}
         firm = np.empty(len(X), np.float32) if hasattr(self.step_, 'probabilities_') or hasattr(self.step_, 'predict_proba') else None
         for part,b in progress(blocks_of(X), f'placing by {type(self.step).__name__}', total=len(_parts(X)), unit='block'):
-            self.labels_[part],near[part],firm_of = self._place(np.asarray(b, np.float32))
-            if firm is not None: firm[part] = firm_of
-        self.labels_[at],near[at] = own,np.arange(len(at))
-        if levels: self.level_labels_ = {name: np.where(self.labels_>=0, l[near], -1) for name,l in levels.items()}
+            b = np.asarray(b, np.float32)
+            if levels:
+                for name,l in self.step_.predict_levels(b).items(): self.level_labels_[name][part] = l
+            else:
+                self.labels_[part],firm_of = self._place(b)
+                if firm is not None: firm[part] = firm_of
+        for name,l in levels.items(): self.level_labels_[name][at] = l
+        if levels: self.labels_ = self.level_labels_[self.step_.chosen_].copy()
+        self.labels_[at] = own
         if firm is not None: self.probabilities_ = np.where(self.labels_>=0, firm, 0)
         return self
 
@@ -216,12 +234,12 @@ class SampledClusterer(ClusterMixin, BaseEstimator):
         return np.concatenate([self._place(np.asarray(b, np.float32))[0] for _,b in blocks_of(X)])
 
     def _place(self, x):
-        "Clusters, the nearest of the sample (0 where nobody asks), and how firmly."
+        "Clusters, and how firmly (None if the step doesn't tell)."
         step = self.step_
         if isinstance(step, NearestPredict):
             labels,at = step.predict_near(x)
-            return labels,at,step.probabilities_[at] if hasattr(step, 'probabilities_') else None
-        return step.predict(x),0,step.predict_proba(x).max(1) if hasattr(step, 'predict_proba') else None
+            return labels,step.probabilities_[at] if hasattr(step, 'probabilities_') else None
+        return step.predict(x),step.predict_proba(x).max(1) if hasattr(step, 'predict_proba') else None
 
 def scaled(
     step, # A clusterer, unfitted
@@ -299,6 +317,8 @@ def score_any(
     if not isinstance(vectors, DiskVectors): return score(y_true, labels, vectors, seed=seed)
     at = stratified_indices(labels, SAMPLE, seed)
     some = score(None, labels[at], np.asarray(vectors[at], np.float32), seed=seed)
+    n,m,k = (labels>=0).sum(),(labels[at]>=0).sum(),some['n_clusters']
+    if m>k: some['calinski_harabasz'] *= (n-k)/(m-k) # It grows with the number of vectors
     return score(y_true, labels)|{k: some[k] for k in internal_scores}
 
 # %% ../nbs/55_large.ipynb #55a00018
@@ -313,7 +333,7 @@ def adapted(
     if n<=EXACT and not on_disk or any(s.name=='sample' for s in stages): return None
     for i,s in enumerate(stages[1:], 1):
         large = s.entry.facts.get('large')
-        if large=='sample' or on_disk and large!='slices': return i
+        if large=='sample' and (n>EXACT or on_disk) or on_disk and large!='slices': return i
         if large=='slices' and s.kind=='reducer' and s.name!='scale': on_disk = False # Few dimensions are left
     return None
 
@@ -351,7 +371,7 @@ def expectation(
         if s.name=='sample': m = min(n, made.n_sample)
         elif s.kind=='reducer': d = made.get_params().get('n_components') or d
         if s.name=='ward' and m==n>EXACT and n*n*d>made.max_work: said.append(f"{s} merges {made.n_micro:,} micro-clusters, found by k-means, instead of {n:,} vectors")
-        if on_disk and s.name in ('kmeans', 'minibatch_kmeans') and m==n: said.append(f"{s} moves its centres in mini-batches, one pass over the {n:,} vectors on disk")
+        if on_disk and s.name in ('kmeans', 'minibatch_kmeans') and m==n: said.append(f"{s} moves its centres in mini-batches, in two passes over the {n:,} vectors on disk")
     after = [str(s) for i,s in enumerate(stages) if any(t.name=='sample' for t in stages[:i])]
     if m<n: said.append(f"{' and '.join(after)} {'is' if len(after)==1 else 'are'} fitted on {m:,} of {n:,} vectors, drawn at random; the others are placed among them")
     if not said: return ''
@@ -365,6 +385,7 @@ def large_picture(
     n_sample=SAMPLE, # Vectors that are laid out, where there are more than `EXACT` or they are on disk
 )->np.ndarray: # (n, 2), float32
     "Coordinates for a picture of any number of vectors."
+    if X.shape[1]<=2: return np.pad(np.concatenate([np.asarray(b, np.float32) for _,b in blocks_of(X)]), ((0, 0), (0, 2-X.shape[1]))) # A picture already
     if not isinstance(X, DiskVectors) and len(X)<=EXACT: return picture(X, method, seed=seed)
     if method=='pca': return np.concatenate([pca.transform(np.asarray(b, np.float32)) for pca in [fit_pca(PCA(2), X)] for _,b in blocks_of(X)])
     at = drawn(len(X), n_sample if method=='umap' else min(n_sample, 20_000), seed)

@@ -66,7 +66,7 @@ def isolated(
     if len(x)<=2*k: return np.zeros(len(X), bool)
     far = np.log(NearestNeighbors(n_neighbors=k+1).fit(x).kneighbors(x)[0][:, -1])
     middle = np.median(far)
-    spread = 1.4826*np.median(np.abs(far-middle))
+    spread = 1.4826*np.median(np.abs(far-middle)) or 1.2533*np.abs(far-middle).mean() # Most distances are equal where numbers are few
     return ((far>middle+limit*max(spread, 1e-9))&(copies<=k))[at.ravel()]
 
 # %% ../nbs/54_levels.ipynb #178cdc8b
@@ -99,9 +99,9 @@ class Levels(NearestPredict):
         self.levels_ = choose_levels(ks, stability)|({} if known else {'asked': int(self.level)})
         self.stability_ = {name: round(float(f), 4) if np.isfinite(f := firm.get(min(k, most), np.nan)) else None for name,k in self.levels_.items()} # None: more groups than can be drawn again
         self.level_labels_ = {name: self._labels(cut_tree(ward.tree_, min(k, most))[ward.leaf_], inside, len(x), name!='asked') for name,k in self.levels_.items()} # Of every level, (n,)
-        labels = self.level_labels_[self.level if known else 'asked']
-        self._reach = _reach(x, labels)
-        return labels
+        self.chosen_ = self.level if known else 'asked'
+        self._reaches = {name: _reach(x, labels) for name,labels in self.level_labels_.items()}
+        return self.level_labels_[self.chosen_]
 
     def _labels(self, groups, inside, n, drop):
         "Groups of those that are inside as labels of all; small groups are left over, unless all are small or their number was asked for."
@@ -112,9 +112,18 @@ class Levels(NearestPredict):
         labels[inside] = number[groups]
         return labels
 
-    def _belongs(self, far, at):
-        label = self.labels_[at]
-        return (label>=0)&((far<=np.append(self._reach, 0)[label])|(not self.leftovers))
+    def _belongs(self, far, at): return self._within(far, at, self.chosen_)
+
+    def _within(self, far, at, level):
+        label = self.level_labels_[level][at]
+        return (label>=0)&((far<=np.append(self._reaches[level], 0)[label])|(not self.leftovers))
+
+    def predict_levels(self,
+        X, # Vectors, (m, d)
+    )->dict: # Level → clusters, (m,), -1 for what is too far from all
+        "Clusters of new vectors at every level, each by its own reach."
+        far,at = self._nearest_old(X)
+        return {name: np.where(self._within(far, at, name), l[at], -1) for name,l in self.level_labels_.items()}
 
 def levels(level: str|int='medium', smallest=5, leftovers=True, seed=0):
     "Ward's tree, cut as finely as the groups come again in other draws; isolated points are left over"

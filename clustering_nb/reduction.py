@@ -174,7 +174,7 @@ class UMAP(TransformerMixin, BaseEstimator):
         x = validate_data(self, X, dtype=np.float32, order='C', ensure_min_samples=2)
         if self.n_components<1: raise ValueError(f"Expected `n_components` of at least 1, got {self.n_components}.")
         if self.densmap and self.mutual: raise ValueError("densMAP needs all edges of the graph: take `densmap` or `mutual`, not both.")
-        seed = check_random_state(self.random_state).randint(2**31-1) if not isinstance(self.random_state, int) else self.random_state
+        seed = int(self.random_state) if isinstance(self.random_state, (int, np.integer)) else check_random_state(self.random_state).randint(2**31-1)
         self._known,self._model = x,None
         if len(x)<4: self.embedding_ = np.pad(x, ((0, 0), (0, self.n_components)))[:, :self.n_components] # Nothing to lay out
         else:
