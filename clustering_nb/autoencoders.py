@@ -16,9 +16,9 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from .core import check_memory, did_you_mean, need, patch_to, progress, sizes
+from .core import all_or_nothing, check_memory, did_you_mean, need, patch_to, progress, sizes
 from .data import Images, as_images, class_numbers
-from .training import NetworkEmbedder, epoch_order, int_seed, write_weights
+from .training import NetworkEmbedder, chunk_size, epoch_order, int_seed, write_weights
 
 # %% ../nbs/32_autoencoders.ipynb #3b64adbe
 torch = need('torch', 'torch')
@@ -44,6 +44,17 @@ def _most_levels(h, w): return max(math.ceil(math.log2(max(min(h, w), 1))), 1)
 
 def _halved(side, levels): return [side:=math.ceil(side/2) if i else side for i in range(levels+1)]
 
+class _Pooled(nn.Module):
+    "`AdaptiveAvgPool2d` as products of matrices: where its windows overlap, the gradient of the original is not the same each time on a graphics card."
+    def __init__(self, sizes, outs):
+        super().__init__()
+        for name,n,k in zip(('rows', 'columns'), sizes, outs):
+            m = torch.zeros(k, n)
+            for i in range(k): m[i, i*n//k:math.ceil((i+1)*n/k)] = 1/(math.ceil((i+1)*n/k)-i*n//k)
+            self.register_buffer(name, m, persistent=False)
+    def forward(self, x): # (B, c, h, w) → (B, c, *outs)
+        with torch.autocast(x.device.type, enabled=False): return (self.rows@x.float()@self.columns.T).to(x.dtype)
+
 class _ConvEncoder(nn.Module):
     "(B, c, h, w) and what else is known → (B, outputs)"
     def __init__(self, shape, channels, outputs, more=0):
@@ -53,7 +64,7 @@ class _ConvEncoder(nn.Module):
         for a,b in zip((c, *channels), channels): layers += [nn.Conv2d(a, b, 3, 2, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU()]
         places = [_halved(side, len(channels))[-1] for side in (h, w)]
         few = [min(p, 8) for p in places] # As for 64 pixels: with more inputs to the last layer, one step of Adam throws its outputs far off
-        self.conv = nn.Sequential(*layers, *[nn.AdaptiveAvgPool2d(few)]*(few!=places), nn.Flatten())
+        self.conv = nn.Sequential(*layers, *[_Pooled(places, few)]*(few!=places), nn.Flatten())
         self.last = nn.Linear(channels[-1]*math.prod(few)+more, outputs)
     def forward(self, x, *more): return self.last(torch.cat([self.conv(x), *more], 1))
 
@@ -115,10 +126,8 @@ class Autoencoder(NetworkEmbedder):
         if self._convolutional:
             channels = sizes(self.channels, 'channels')
             if len(channels)>_most_levels(h, w): raise ValueError(f"Each of the {len(channels)} convolutions halves the sides; images of {h} × {w} pixels allow {_most_levels(h, w)}. Give fewer `channels`.")
-            check_memory((self.batch_size or 256)*(c*h*w*24+channels[0]*h*w*6), f"Training on batches of {self.batch_size or 256} images of {h} × {w}", "Use a smaller `batch_size`, fewer `channels`, or smaller images.")
             return nn.ModuleDict({'encoder': _ConvEncoder((c, h, w), channels, self._codes(), self._more()), 'decoder': _ConvDecoder(self.latent+self._more(), channels, (c, h, w))})
         hidden = sizes(self.hidden)
-        check_memory(32*c*h*w*hidden[0], f"A fully connected autoencoder of {c*h*w:,} pixels and {hidden[0]} hidden units", "Use `network=conv`, or smaller images.")
         return nn.ModuleDict({'encoder': _DenseEncoder(c*h*w+self._more(), hidden, self._codes()), 'decoder': _DenseDecoder(self.latent+self._more(), hidden, (c, h, w))})
 
     @property
@@ -134,6 +143,9 @@ def _targets(self, images, y):
     if not isinstance(self.latent, (int, np.integer)) or not 1<=self.latent<=pixels: raise ValueError(f"Expected `latent` from 1 to {pixels}, as many as an image has pixels and channels; got {self.latent!r}. Squeezing needs fewer.")
     if self.network not in ('dense', 'conv', 'auto'): raise ValueError(f"Unknown network {self.network!r}. {did_you_mean(self.network, ('dense', 'conv', 'auto'))}")
     if self.loss not in _losses: raise ValueError(f"Unknown loss {self.loss!r}. {did_you_mean(self.loss, _losses)}")
+    (c,h,w),batch = self._chw,self.batch_size if isinstance(self.batch_size, (int, np.integer)) else min(256, len(images))
+    if self._convolutional: check_memory(int(batch)*(c*h*w*24+sizes(self.channels, 'channels')[0]*h*w*6), f"Training on batches of {batch} images of {h} × {w}", "Use a smaller `batch_size`, fewer `channels`, or smaller images.")
+    else: check_memory(32*c*h*w*sizes(self.hidden)[0], f"A fully connected autoencoder of {c*h*w:,} pixels and {sizes(self.hidden)[0]} hidden units", "Use `network=conv`, or smaller images.")
     return ()
 
 @patch_to(Autoencoder)
@@ -180,8 +192,9 @@ def _noise(n, d, random_state):
 def _draw(self, z, *more):
     "Pixels of vectors, in batches."
     self.net_.eval()
+    size = chunk_size(self.shape_)
     with torch.inference_mode():
-        parts = [self.net_['decoder'](torch.cat([torch.from_numpy(np.ascontiguousarray(m[i:i+1024])).to(self.device_) for m in (z, *more)], 1)).sigmoid().float().cpu().numpy() for i in range(0, len(z), 1024)]
+        parts = [self.net_['decoder'](torch.cat([torch.from_numpy(np.ascontiguousarray(m[i:i+size])).to(self.device_) for m in (z, *more)], 1)).sigmoid().float().cpu().numpy() for i in range(0, len(z), size)]
     x = np.concatenate(parts) if parts else np.zeros((0, *self._chw), np.float32)
     return x[:, 0] if len(self.shape_)==2 else np.moveaxis(x, 1, -1)
 
@@ -192,7 +205,7 @@ def reconstruct(self, X):
 
 @patch_to(Autoencoder)
 def losses(self, X):
-    "Reconstruction loss of each image, (n,), in `loss_unit_`; of a variational autoencoder, without the part that is about its vectors."
+    "Reconstruction loss of each image, (n,), in `loss_unit_`; of a variational autoencoder, without the part that is about its vectors, of a semi-supervised one, unweighted and without the classification."
     return self._batches(lambda x: reconstruction_loss(self.net_['decoder'](self._vectors(x)), x, self.loss), self._check_new(X))
 
 @patch_to(Autoencoder)
@@ -419,8 +432,10 @@ class ClassReconstruction(TransformerMixin, BaseEstimator):
         "What each network's training was like, with a column `network`."
         return need('pandas').concat([net.loss_history_.assign(network=c) for c,net in self.networks_.items()], ignore_index=True)
 
+    @all_or_nothing
     def fit(self, X, y=None):
         "Train one autoencoder on the images of each class."
+        if self.checkpoint not in (None, False): raise ValueError(f"Expected `checkpoint` None or False, got {self.checkpoint!r}: several networks don't go into one file. Use `save` for the trained ones.")
         images = as_images(X)
         y,self.class_names_ = class_numbers(images, y)
         few = [self.class_names_[c] for c in range(len(self.class_names_)) if 0<(y==c).sum()<2]

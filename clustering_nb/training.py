@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['torch', 'safetensors', 'CHECKPOINT_SECONDS', 'REMEMBER_SECONDS', 'best_device', 'fast_bfloat16', 'int_seed', 'seeded',
            'pixel_tensor', 'as_floats', 'write_weights', 'read_weights', 'check_weights', 'put_weights', 'epoch_order',
-           'check_rate', 'check_batch_size', 'held_back', 'train', 'NetworkEmbedder', 'load_network']
+           'check_rate', 'check_batch_size', 'held_back', 'train', 'chunk_size', 'NetworkEmbedder', 'load_network']
 
 # %% ../nbs/25_training.ipynb #99cb9834
+import inspect
 import json
 import math
 import os
@@ -39,7 +40,7 @@ def fast_bfloat16(
     device, # Where it would run
 )->bool: # False if bfloat16 would be emulated, and slow
     "Does the hardware multiply matrices of bfloat16?"
-    if device.type=='cuda': return torch.cuda.is_bf16_supported()
+    if device.type=='cuda': return torch.cuda.is_bf16_supported(including_emulation=False)
     return bool(getattr(torch.cpu, 'get_capabilities', dict)().get('amx_bf16'))
 
 # %% ../nbs/25_training.ipynb #97a4a020
@@ -54,9 +55,14 @@ def seeded(
     seed, # Of everything drawn inside
 ):
     "Draw from fresh generators inside the block; the global ones are as before after it. Kernels of the graphics card are the reproducible ones."
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())), torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
-        torch.manual_seed(seed)
-        yield
+    cudnn = torch.backends.cudnn
+    before,cudnn.benchmark,cudnn.deterministic = (cudnn.benchmark, cudnn.deterministic),False,True # Its other settings are the user's
+    try:
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+            torch.manual_seed(seed)
+            yield
+    finally: cudnn.benchmark,cudnn.deterministic = before
+
 
 # %% ../nbs/25_training.ipynb #80302b1e
 def pixel_tensor(
@@ -346,9 +352,18 @@ def _run(state, loss, batch, orders, total, plan, validating, autocast, bar, che
 
 # %% ../nbs/25_training.ipynb #e462150a
 def _code_of(cls):
-    "Where a network is defined, and the fingerprint of that code if it is ours."
-    ours = cls.__module__.startswith('clustering_nb.')
-    return cls.__module__,code_fingerprint(cls.__module__ if ours else 'clustering_nb.training')
+    "What decides what a class learns besides its parameters: our modules that it comes from, and what somebody else wrote; None if that can't be read."
+    ours,others = {'clustering_nb.training'},[]
+    for c in cls.__mro__:
+        if c.__module__.startswith('clustering_nb.'): ours.add(c.__module__)
+        elif issubclass(c, NetworkEmbedder): others.append({k: inspect.getsource(getattr(v, 'fget', v)) if callable(getattr(v, 'fget', v)) else repr(v) for k,v in vars(c).items() if callable(getattr(v, 'fget', v)) or isinstance(v, (int, float, str, tuple))})
+    return cls.__module__,code_fingerprint(*sorted(ours)),others
+
+def chunk_size(
+    shape, # Of an image: (h, w), or (h, w, c)
+)->int: # Images, 1 024 at most
+    "How many images go through a network at a time when nothing is learned: 32 maps of their size take 256 MiB."
+    return int(max(1, min(1024, (1<<28)//(4*math.prod(shape[:2])*max((32, *shape[2:]))))))
 
 class NetworkEmbedder(TransformerMixin, BaseEstimator):
     "Base of embedders that train a PyTorch network on images."
@@ -368,10 +383,13 @@ class NetworkEmbedder(TransformerMixin, BaseEstimator):
         self.shape_,self.seed_ = images.shape[1:],int_seed(self.random_state)
         targets = self._targets(images, y)
         params = {k: v for k,v in self.get_params().items() if k not in ('keep_at', 'checkpoint', *self._later)} # These change nothing of what is learned
-        key = fingerprint(type(self).__name__, plain(params), self.seed_, x.numpy(), *(t.numpy() for t in targets), {k: getattr(self, k) for k in self._facts}, _code_of(type(self)))
+        device = best_device()
+        try: code = _code_of(type(self))
+        except (OSError, TypeError): code = None # Typed where nobody wrote it down
+        key = fingerprint(type(self).__name__, plain(params), self.seed_, x.numpy(), *(t.numpy() for t in targets), {k: getattr(self, k) for k in self._facts}, code, device.type, self.get_params().get('precision')=='auto' and fast_bfloat16(device))
         if self._recall(key): return self
         with seeded(self.seed_): self.net_ = self._network()
-        begun,checkpoint = time.monotonic(),self._checkpoint(key)
+        begun,checkpoint = time.monotonic(),None if code is None and self.checkpoint is None else self._checkpoint(key)
         resumed = checkpoint is not None and checkpoint.exists()
         history,self.kept_ = train(self.net_, self._loss, (x, *targets), self.seed_, checkpoint=checkpoint, tidy=False, key=key, insist=self.checkpoint is not None, desc=f'training {type(self).__name__}', **self._plan())
         self.loss_history_ = need('pandas').DataFrame(history)
@@ -405,8 +423,9 @@ def _batches(self, f, images, *more):
     self.net_.eval()
     found = []
     with torch.inference_mode():
-        for i in range(0, len(images), 1024):
-            at = np.arange(i, min(i+1024, len(images)))
+        size = chunk_size(self.shape_)
+        for i in range(0, len(images), size):
+            at = np.arange(i, min(i+size, len(images)))
             x = as_floats(images[at] if isinstance(images, torch.Tensor) else pixel_tensor(images._take(at)), self.device_)
             found.append(f(x, *(torch.from_numpy(m[at]).to(self.device_) for m in more)).float().cpu().numpy())
     return np.concatenate(found)
@@ -420,10 +439,13 @@ def transform(self, X):
 _homes = {'ContrastiveEncoder': 'clustering_nb.selfsupervised', 'ContrastiveEnsemble': 'clustering_nb.selfsupervised', 'Autoencoder': 'clustering_nb.autoencoders', 'ConvAutoencoder': 'clustering_nb.autoencoders',
           'SemiSupervisedAutoencoder': 'clustering_nb.autoencoders', 'VAE': 'clustering_nb.autoencoders', 'ConditionalVAE': 'clustering_nb.autoencoders', 'ClassReconstruction': 'clustering_nb.autoencoders'}
 
+@patch_to(NetworkEmbedder, prop=True)
+def _can_come_back(self): return _homes.get(type(self).__name__)==type(self).__module__ # Networks of other classes can't be loaded
+
 @patch_to(NetworkEmbedder)
 def _remember(self, key):
     "Keep the trained network for the next `fit` on the same images; False if that could not be done."
-    if self.checkpoint is not None: return True
+    if self.checkpoint is not None or not self._can_come_back: return True
     folder = cache_folder('networks')
     try:
         self.save(folder/f'{key}.safetensors')
@@ -437,7 +459,7 @@ def _remember(self, key):
 def _recall(self, key):
     "Take a network that was trained before; True if there was one."
     path = cache_folder('networks')/f'{key}.safetensors'
-    if self.checkpoint is not None or not path.exists(): return False
+    if self.checkpoint is not None or not self._can_come_back or not path.exists(): return False
     try: known = load_network(path)
     except (ValueError, OSError): return False # Damaged or gone: train it again
     if not set(np.atleast_1d(getattr(self, 'keep_at', ())).tolist())<=set(known.kept_): return False
