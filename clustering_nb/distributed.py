@@ -16,7 +16,7 @@ import time
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 
-from .core import cache_folder, code_fingerprint, need, versions
+from .core import available_memory, cache_folder, code_fingerprint, need, versions
 
 # %% ../nbs/05_distributed.ipynb #e26a50b2
 def read_scheduler(
@@ -133,7 +133,7 @@ def current(): # `Workers`, or None
 
 def _local(n):
     "A scheduler with `n` workers on the loopback interface, one thread each."
-    environment = one_thread|{'CLUSTERING_NB_PROGRESS': '0', 'CLUSTERING_NB_CACHE': str(cache_folder())}
+    environment = one_thread|{'CLUSTERING_NB_PROGRESS': '0', 'CLUSTERING_NB_CACHE': str(cache_folder()), 'CLUSTERING_NB_MEMORY': f'{available_memory()/n/2**30:.3f}'}
     try: return need('distributed', 'scale').LocalCluster(n_workers=n, threads_per_worker=1, processes=True, host='127.0.0.1', dashboard_address='127.0.0.1:0', worker_dashboard_address='127.0.0.1:0', silence_logs=logging.ERROR, env=environment, preload=['clustering_nb.distributed'])
     except (RuntimeError, OSError, TimeoutError) as e: raise RuntimeError(f"{n} processes could not be started: {e} A script that starts processes must be a file, and do its work under `if __name__=='__main__':`.") from e
 

@@ -26,10 +26,11 @@ from unittest.mock import patch
 
 import numpy as np
 
-from .core import atomic_path, cache_folder, did_you_mean, fingerprint, need, only_one, plain, printable, progress, versions, write_text
+from .core import already_done, atomic_path, available_memory, cache_folder, did_you_mean, fingerprint, need, only_one, plain, printable, progress, versions, write_text
 from .data import Images, datasets
 from .distributed import current, distribute, one_thread
-from .study import Experiment, parse_recipe, run, stages_code
+from .metrics import lower_is_better
+from .study import Experiment, known_as, parse_recipe, run, stages_code
 
 # %% ../nbs/61_harness.ipynb #db617dc8
 def expand(
@@ -119,7 +120,7 @@ def _row_key(images, recipe, seed):
     "What a row depends on; None if a step was registered elsewhere, whose code we don't know."
     stages = parse_recipe(recipe)
     code = stages_code(stages)
-    return code and fingerprint('row', images.fingerprint, [str(s) for s in stages], seed, code)
+    return code and fingerprint('row', known_as(images), [str(s) for s in stages], seed, code)
 
 def _identity(experiment, images):
     e = experiment
@@ -231,13 +232,13 @@ def _claimed(e, images, cache):
 # %% ../nbs/61_harness.ipynb #3254d76e
 class _Worker:
     "A process that makes rows, and the experiment it is at."
-    def __init__(self, *args): self.args,self.now,self.last,self.process = args,None,None,None
+    def __init__(self, memory, *args): self.memory,self.args,self.now,self.last,self.process = memory,args,None,None,None
 
     def _start(self):
         context = multiprocessing.get_context('spawn') # A fork of a process with threads may hang
         self.pipe,other = context.Pipe()
         process = context.Process(target=need('clustering_nb.harness')._serve, args=(other, *self.args), daemon=True)
-        with patch.dict(os.environ, {**one_thread, 'CLUSTERING_NB_PROGRESS': '0', 'CLUSTERING_NB_CACHE': str(cache_folder())}), _deaf():
+        with patch.dict(os.environ, {**one_thread, 'CLUSTERING_NB_PROGRESS': '0', 'CLUSTERING_NB_CACHE': str(cache_folder()), 'CLUSTERING_NB_MEMORY': f'{self.memory/2**30:.3f}'}), _deaf():
             try: process.start()
             except (TypeError, AttributeError, pickle.PicklingError) as e: raise ValueError(f"These images can't be handed to other processes: {e}. Name the data, so that each process loads them, or take `jobs=None`.") from e
         other.close()
@@ -300,20 +301,23 @@ def run_study(
     for r in dict.fromkeys(e.recipe for e in experiments): # Mistakes are told before anything runs
         for s in parse_recipe(r): s.make()
     path = None if path is None else _writable(Path(path))
-    wanted,rows = _checked(experiments, _Loader(images, folder)),{}
+    load_images = _Loader(images, folder)
+    wanted,rows = _checked(experiments, load_images),{}
     known = lambda: {tuple(r[k] for k in identity): r for r in read_rows(path).to_dict('records') if r['key'] and not r.get('error')} if path else {}
     def still(todo):
         there = known()
         rows.update({who: there[who] for who in todo if who in there and there[who]['key']==wanted[who][1]})
         return [who for who in todo if who not in rows]
     def enter(who, row):
+        key,now = wanted[who][1] or '',tuple(row.get(k) for k in identity)
+        if now!=who or row.get('key', '')!=key: row = {**dict(zip(identity, who)), 'error': f"ValueError: the images of {who[0]} changed while the study ran. Run it again", 'key': key}
         rows[who] = row
         if path is not None: add_row(path, row)
     todo = still(list(wanted))
     with progress(None, 'experiments', total=len(wanted), unit='row') as bar:
-        bar.update(len(wanted)-len(todo))
+        already_done(bar, len(wanted)-len(todo))
         if current() is not None: _on_workers(current(), todo, wanted, (images, Path(folder or '').resolve(), cache), enter, still, bar)
-        elif jobs is None: _here(todo, wanted, _Loader(images, folder), cache, enter, bar)
+        elif jobs is None: _here(todo, wanted, load_images, cache, enter, bar)
         else: _in_workers(todo, wanted, (images, folder, cache), enter, still, bar, min(jobs, len(todo)), path)
     return _ordered(pd.DataFrame(list(rows.values()))).set_index(list(identity), drop=False).loc[list(wanted)].reset_index(drop=True)
 
@@ -340,7 +344,8 @@ def _here(todo, wanted, load_images, cache, enter, bar):
 def _in_workers(todo, wanted, args, enter, still, bar, jobs, path):
     "Make the rows in several processes; rows that another study is at come last."
     names,elsewhere,tried = {id(wanted[who][0]): who for who in todo},[],0.
-    workers,seen = [_Worker(*args) for _ in range(jobs)],_changed(path)
+    share = available_memory()/max(jobs, 1) # Each counts on its part
+    workers,seen = [_Worker(share, *args) for _ in range(jobs)],_changed(path)
     try:
         while todo or elsewhere or any(w.now for w in workers):
             if _changed(path)!=seen: # Another study has written there
@@ -420,12 +425,12 @@ def mean_std(
     rows, # As from `grid`; those with an error don't count
     by=('recipe',), # Columns that tell groups apart
     scores=('acc', 'nmi', 'ari', 'ami'), # Columns to summarise
-): # DataFrame, a row per group: `mean` and `std` of each score, and `runs`
+): # DataFrame, a row per group: `mean` and `std` of each score and the `count` of runs that have it, and `runs`
     "Mean and sample standard deviation over seeds."
     by,scores = ([v] if isinstance(v, str) else list(v) for v in (by, scores))
     rows = _good(rows, [*by, *scores])
     groups = rows.assign(**{s: rows[s].astype(float) for s in scores}).groupby(by, sort=False, dropna=False)
-    table = groups[scores].agg(['mean', 'std'])
+    table = groups[scores].agg(['mean', 'std', 'count'])
     table['runs', ''] = groups.size()
     return table
 
@@ -442,9 +447,9 @@ def summary(
 ): # DataFrame of text, a row per group
     "Mean ± sample standard deviation over seeds."
     scores = [scores] if isinstance(scores, str) else list(scores)
-    table = mean_std(rows, by, scores).sort_values((scores[0], 'mean'), ascending=False, kind='stable')
-    said = lambda m,s: '–' if np.isnan(m) else f'{m:.3f}'+('' if np.isnan(s) else f' ± {s:.3f}')
-    text = need('pandas').DataFrame({s: [said(*v) for v in zip(table[s, 'mean'], table[s, 'std'])] for s in scores}|{'runs': table['runs'].to_numpy()}, index=table.index)
+    table = mean_std(rows, by, scores).sort_values((scores[0], 'mean'), ascending=scores[0] in lower_is_better, kind='stable')
+    said = lambda m,s,n,runs: '–' if np.isnan(m) else f'{m:.3f}'+('' if np.isnan(s) else f' ± {s:.3f}')+('' if n==runs else f' ({n:.0f} of {runs})') # Not defined for each
+    text = need('pandas').DataFrame({s: [said(*v) for v in zip(table[s, 'mean'], table[s, 'std'], table[s, 'count'], table['runs'])] for s in scores}|{'runs': table['runs'].to_numpy()}, index=table.index)
     return text.reset_index()
 
 def table_text(
@@ -463,7 +468,7 @@ def table_text(
 def compare(
     rows, # As from `grid`
     score='acc', # Column to compare by
-    against=None, # Recipe to compare with; by default the one with the highest mean
+    against=None, # Recipe to compare with; by default the one with the best mean
     confidence=.95, # Of all intervals together
 ): # DataFrame, a row per other recipe: mean `difference`, its interval `low` to `high`, share of seeds `won`, `runs`, and whether the difference is `clear`
     "Recipes against one of them, seed by seed."
@@ -474,12 +479,13 @@ def compare(
     wide = rows.assign(**{score: rows[score].astype(float)}).pivot_table(score, 'seed', 'recipe', sort=False)
     if wide.shape[1]<2: raise ValueError(f"Expected rows of at least two recipes, got {wide.shape[1]}.")
     common = wide.dropna()
-    against = (common if len(common) else wide).mean().idxmax() if against is None else against
+    sign,means = -1 if score in lower_is_better else 1,(common if len(common) else wide).mean()
+    against = (sign*means).idxmax() if against is None else against
     if against not in wide: raise ValueError(f"No rows of {against!r}. {did_you_mean(against, list(wide))}")
     found,others = [],[r for r in wide if r!=against]
     for r in others:
         d = (wide[r]-wide[against]).dropna().to_numpy()
         mean,half = (d.mean() if len(d) else np.nan),np.nan # One seed has no spread
         if len(d)>1: half = need('scipy.stats').t.ppf(1-(1-confidence)/2/len(others), len(d)-1)*d.std(ddof=1)/len(d)**.5
-        found.append({'recipe': r, 'difference': mean, 'low': mean-half, 'high': mean+half, 'won': (d>0).mean() if len(d) else np.nan, 'runs': len(d), 'clear': bool(abs(mean)>half)})
-    return need('pandas').DataFrame(found).sort_values('difference', ascending=False, ignore_index=True)
+        found.append({'recipe': r, 'difference': mean, 'low': mean-half, 'high': mean+half, 'won': (sign*d>0).mean() if len(d) else np.nan, 'runs': len(d), 'clear': bool(abs(mean)>half)})
+    return need('pandas').DataFrame(found).sort_values('difference', ascending=sign<0, ignore_index=True)

@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['CODE', 'SLOW', 'Stage', 'parse_recipe', 'make_recipe', 'default_recipe', 'recipe_tag', 'PeakMemory', 'Experiment',
-           'Result', 'stages_code', 'run', 'staged', 'write_assignments', 'write_files']
+           'Result', 'stages_code', 'known_as', 'run', 'staged', 'write_assignments', 'write_files']
 
 # %% ../nbs/60_study.ipynb #0fbb9846
 import csv
 import os
+import re
 import shutil
 import threading
 import time
@@ -22,7 +23,7 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline
 
 from .clustering import clusterers, membership_strength
-from .core import Cache, abandoned, aside_in, check_memory, code_fingerprint, did_you_mean, fingerprint, need, parse_value, plain, plain_cell, printable, progress, remove_folder, safe_cell, versions, write_json, writing_to
+from .core import Cache, abandoned, aside_in, check_memory, code_fingerprint, did_you_mean, fingerprint, need, parse_value, plain, plain_cell, printable, progress, replace_folder, safe_cell, versions, write_json, writing_to
 from .data import IN_MEMORY, Images, LazyPixels, load
 from .embedding import embedders, photo_embedder
 from .large import EXACT, SAMPLE, adapted, expectation, expected_memory, fit_transform_disk, for_disk, on_sample, score_any
@@ -73,7 +74,7 @@ def parse_recipe(
 ): # List of `Stage`, an embedder first and a clusterer last
     "Read a recipe, or say what is wrong with it."
     if not isinstance(recipe, str) or not recipe.strip(): raise ValueError(f"Expected a recipe such as 'pca:50+umap:10+gmm:10', got {recipe!r}.")
-    words = [w.strip() for w in recipe.split('+')]
+    words = [w.strip() for w in re.split(r'\+(?!\d)', recipe)] # Not the one in 1e+16
     if '' in words: raise ValueError(f"The recipe {recipe!r} has an empty step. Try {'+'.join(filter(None, words))!r}.")
     stages = [_parse_stage(w, _kind_of(w.partition(':')[0].strip(), recipe)) for w in words]
     if added := stages[0].kind!='embedder': stages.insert(0, Stage('embedder', 'pixels'))
@@ -220,7 +221,7 @@ SLOW = 2 # Seconds from which on what a stage made is kept
 def _pca_arrays(pca): return {'mean': pca.mean_, 'components': pca.components_, 'scale': np.sqrt(pca.explained_variance_) if pca.whiten else np.ones(len(pca.components_))}
 
 def _vectors(images, data, stages, pipeline, seed, cache, bar):
-    "Go through all stages but the clusterer: vectors, seconds by stage, base and replay, and whether every step is fitted."
+    "Go through all stages but the clusterer: vectors, seconds by stage, base and replay, whether every step is fitted, and what keys begin with from there on."
     x,seconds,base,replay,fitted,steps = images,{},None,{},True,pipeline.steps
     head = 1+(len(stages)>2 and isinstance(steps[1][1], PCA)) # The embedder and a PCA right after it go together: arrays bring new images there
     for group in (range(head), *([i] for i in range(head, len(stages)-1))):
@@ -244,8 +245,9 @@ def _vectors(images, data, stages, pipeline, seed, cache, bar):
                 if key and sum(took.values())>SLOW and x.nbytes<2**29 and not isinstance(x, DiskVectors): cache.put(key, {'x': x, **arrays}, {'seconds': took})
         seconds |= took
         if first: base,replay = x,arrays
+        if theirs and cache: data = fingerprint('vectors', x) # Other weights, another device: their name doesn't tell
         bar.update(len(group))
-    return x,seconds,base,replay,fitted
+    return x,seconds,base,replay,fitted,data
 
 # %% ../nbs/60_study.ipynb #b5758bd9
 def _forget_networks(pipeline):
@@ -283,6 +285,12 @@ def _width(images, stage):
     if stage.name=='pixels': return int(np.prod([min(s, made['size'] or s) for s in images.shape[1:3]]))*(3 if len(images.shape)==4 and not made['grey'] else 1)
     return made.get('dimensions') or {'descriptors': 240}.get(stage.name, 1280)
 
+def known_as(
+    images, # `Images`
+)->str: # Fingerprint
+    "What keys of results begin with. On disk, vectors are dealt with in other ways than the same ones in memory."
+    return fingerprint('on disk', images.fingerprint) if isinstance(images.data, DiskVectors) else images.fingerprint
+
 def run(
     experiment, # An `Experiment`
     images=None, # The images, if they were loaded already
@@ -299,9 +307,9 @@ def run(
     pipeline = make_recipe(recipe, seed)
     if cache is None: _forget_networks(pipeline)
     with PeakMemory() as memory, progress(None, 'starting', total=len(stages)+1, unit='step') as bar:
-        vectors,seconds,base,replay,fitted = _vectors(images, data, stages, pipeline, seed, cache, bar)
+        vectors,seconds,base,replay,fitted,begins = _vectors(images, known_as(images), stages, pipeline, seed, cache, bar)
         bar.set_description_str(str(stages[-1]))
-        labels,strength,seconds['clustering'],known,levels,firm = _cluster(data, stages, _last(pipeline, vectors), vectors, seed, cache)
+        labels,strength,seconds['clustering'],known,levels,firm = _cluster(begins, stages, _last(pipeline, vectors), vectors, seed, cache)
         bar.update(); bar.set_description_str('scores')
         t = time.perf_counter()
         scores = score_any(images.labels, labels, vectors, seed)
@@ -335,8 +343,7 @@ def _merge(new, old):
         empty = f.is_dir() and not any(f.iterdir()) # It stands for what is there
         if empty and not (old/f.name).is_dir(): raise RuntimeError(f"{printable(old/f.name)} vanished while it was wanted. Is another run writing to the same folder? Run it again.")
         if not empty:
-            remove_folder(old/f.name) # It was not whole
-            os.replace(f, old/f.name)
+            replace_folder(f, old/f.name) # It was not whole
 
 @contextmanager
 def staged(

@@ -24,7 +24,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from .core import all_or_nothing, atomic_path, cache_folder, check_memory, code_fingerprint, did_you_mean, fingerprint, need, patch_to, plain, printable, progress, prune
+from .core import all_or_nothing, already_done, atomic_path, cache_folder, check_memory, code_fingerprint, did_you_mean, fingerprint, need, patch_to, plain, printable, progress, prune
 from .data import as_images, check_range
 
 # %% ../nbs/25_training.ipynb #685df395
@@ -316,7 +316,7 @@ def train(
         return known[epoch][i*size:(i+1)*size+(alone and i==per-1)]
     with seeded(seed), progress(None, desc, total=total, unit='batch') as bar:
         state = _State(net.to(device), torch.optim.AdamW(net.parameters(), lr, weight_decay=weight_decay, fused=True), device)
-        if checkpoint and _resume(state, checkpoint, key, plan, insist): bar.update(min(state.round*in_round, total))
+        if checkpoint and _resume(state, checkpoint, key, plan, insist): already_done(bar, min(state.round*in_round, total))
         _run(state, loss, batch, orders, total, plan, (val_at, size, patience), autocast, bar, checkpoint, key, insist)
     if state.best: put_weights(net, state.best)
     if checkpoint and tidy:

@@ -8,11 +8,12 @@ __all__ = ['ROWS', 'BLOCK_BYTES', 'DiskVectors', 'write_vectors', 'read_vectors'
 # %% ../nbs/15_vectors.ipynb #15a00003
 import os
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
 
-from .core import aside_in, check_memory, need, printable, reason, remove_folder, writing_to
+from .core import abandoned, aside_in, check_memory, need, printable, reason, replace_folder, writing_to
 
 # %% ../nbs/15_vectors.ipynb #15a00006
 ROWS = 8192 # Of a chunk
@@ -58,7 +59,15 @@ class DiskVectors:
 
     def _as(self, **kw): return DiskVectors(**dict(source=self.source, name=self.name, at=self._at, steps=self._steps, folder=self.folder, keep=self.keep)|kw)
 
-    def __getstate__(self): return self.__dict__|{'keep': None} # What another process gets must not tidy up
+    def __getstate__(self): # What another process gets must not tidy up, and a file is not sent but opened again
+        s = self.source
+        return self.__dict__|{'keep': None}|({'source': (os.path.abspath(s.filename), s.dtype.str, s.shape, s.offset, 'F' if s.flags.f_contiguous and not s.flags.c_contiguous else 'C')} if isinstance(s, np.memmap) else {})
+
+    def __setstate__(self, state):
+        self.__dict__ |= state
+        if isinstance(self.source, tuple):
+            path,kind,shape,offset,order = self.source
+            self.source = np.memmap(path, np.dtype(kind), 'r', offset, shape, order)
 
     def __getitem__(self, idx):
         "The rows at `idx`, as an array."
@@ -115,6 +124,8 @@ def write_vectors(
     for what,x in (('labels', labels), ('names', names)):
         if x is not None and len(x)!=n: raise ValueError(f"Expected one of `{what}` per vector, {n} in all; got {len(x)}.")
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in filter(abandoned, path.parent.iterdir()):
+        if left.is_dir() and time.time()-left.stat().st_mtime>86400: shutil.rmtree(left, ignore_errors=True)
     aside = aside_in(path.parent)
     try:
         with writing_to(path):
@@ -123,8 +134,7 @@ def write_vectors(
             if labels is not None: _write_column(group, 'labels', np.asarray(labels))
             for what,x in (('class_names', class_names), ('names', names)):
                 if x is not None: _write_column(group, what, np.array([printable(s) for s in x], object))
-            if path.exists(): remove_folder(path)
-            os.replace(aside, path)
+            replace_folder(aside, path)
     finally: shutil.rmtree(aside, ignore_errors=True)
     return path
 

@@ -4,10 +4,12 @@ import sys
 from configparser import ConfigParser
 from pathlib import Path
 
+import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT/'tools'))
+import execute  # noqa: E402
 import lowest  # noqa: E402
 import readme  # noqa: E402
 import studies  # noqa: E402
@@ -65,6 +67,13 @@ def test_other_tables_that_it_reads_make_a_study_stale(project):
     assert studies.fingerprint('nbs/studies/one.ipynb')==first
     (project/'results/published.csv').write_text('acc\n2\n')
     assert studies.fingerprint('nbs/studies/one.ipynb')!=first
+
+def test_a_notebook_that_was_edited_while_it_ran(project):
+    path = project/'nbs/studies/one.ipynb'
+    ran = nbformat.read(path, 4)
+    execute.cleaned(path, ran)
+    path.write_text(json.dumps(notebook('first = 1', *(''.join(c['source']) for c in ran.cells))))
+    with pytest.raises(execute.Refused, match='edited while it ran'): execute.cleaned(path, ran)
 
 def test_links_of_the_readme():
     said = readme.moved('[a](results.ipynb) [b](../assets/x.png) [c](#here) [d](https://x.org/y) `LICENSE.md` `CHANGELOG.md`\n\n```sh\n[e](f.ipynb)\n```\n', 'nbs')

@@ -35,13 +35,13 @@ def setup(kind, venv):
     "Make `venv` what `kind` asks for; nothing is removed but an environment that was made here."
     want,have = wanted(kind, venv),read_stamp(venv)
     done = have.pop('done', False)
-    if have.get('kind')=='full': want['kind'] = 'full' # Has all that the light one has
+    if done and have.get('kind')=='full': want['kind'] = 'full' # Has all that the light one has
     if done and have==want: return
     if have and any(have.get(k)!=want[k] for k in ('python', 'venv')): shutil.rmtree(venv)
     elif venv.exists() and not have and any(venv.iterdir()) and not (venv/'pyvenv.cfg').exists():
         sys.exit(f"{venv} is a folder with other things in it. Name another one for the environment: make … VENV=NAME")
     moved_only = done and venv.exists() and {**have, 'project': ''}=={**want, 'project': ''}
-    if not (venv/'bin/python').exists(): subprocess.run([sys.executable, '-m', 'venv', venv], check=True)
+    if not (venv/'bin/pip').exists(): subprocess.run([sys.executable, '-m', 'venv', venv], check=True)
     (venv/'stamp.json').write_text(json.dumps(want)) # Ours, and not done yet
     if moved_only: pip(venv, '--no-deps', '--no-build-isolation', '-e', '.')
     else:
@@ -56,7 +56,7 @@ def main():
     p.add_argument('kind', choices=KINDS)
     p.add_argument('--venv', default='.venv', type=Path)
     args = p.parse_args()
-    if sys.version_info<(3, 11):
+    if not (3, 11)<=sys.version_info[:2]<=(3, 13):
         sys.exit(f"clustering_nb needs Python 3.11 to 3.13, and this is {sys.version.split()[0]}. Name another one: make … PYTHON=python3.12")
     try: setup(args.kind, (ROOT/args.venv).resolve())
     except subprocess.CalledProcessError as e: sys.exit(f"Setting up {args.venv} failed with status {e.returncode}; see above. Run it again once that is mended: it goes on from there.")

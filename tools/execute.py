@@ -98,6 +98,8 @@ def cleaned(path, nb):
     "The notebook of the file with the outputs of `nb`, as `nbdev_clean` leaves it; random ids of styled tables are numbered instead."
     cfg = settings()
     plain,ran = json.loads(path.read_text(encoding='utf-8')),json.loads(nbformat.writes(nb))
+    written,done = ([(c['cell_type'], ''.join(c['source'])) for c in x['cells']] for x in (plain, ran))
+    if written!=done: raise Refused("the notebook was edited while it ran; run it again")
     for i,(cell,done) in enumerate(zip(plain['cells'], ran['cells'])):
         if cell['cell_type']=='code': cell['outputs'] = [o for o in done['outputs'] if not chatter(o)]
         for j,o in enumerate(cell.get('outputs', [])):

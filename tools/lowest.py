@@ -31,7 +31,7 @@ def main():
     wanted,tools,venv = lowest(config['DEFAULT']),config['DEFAULT']['dev_requirements'].split(),(ROOT/a.venv).resolve()
     if a.list: print('\n'.join(wanted)); return 0
     python = venv/'bin/python'
-    if not python.exists(): subprocess.run([sys.executable, '-m', 'venv', venv], check=True)
+    if not (venv/'bin/pip').exists(): subprocess.run([sys.executable, '-m', 'venv', venv], check=True)
     pip = [python, '-m', 'pip', 'install', '--disable-pip-version-check', '-q']
     subprocess.run([*pip, 'setuptools<80', 'wheel'], check=True)
     subprocess.run([*pip, *wanted, *tools], check=True)

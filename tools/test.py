@@ -59,17 +59,25 @@ def main():
     passed = failed = skipped = 0
     with tempfile.TemporaryDirectory() as tmp, ThreadPoolExecutor(args.jobs) as pool:
         env = environment(tmp)
-        todo = [pool.submit(test_file, f, env, tmp) for f in test_files()[:1]] if args.only!='notebooks' else []
-        for first in todo: first.result()
-        todo += [pool.submit(test_file, f, env, tmp) for f in test_files()[1:]] if args.only!='notebooks' else []
-        todo += [pool.submit(test_notebook, p, env) for p in notebooks()] if args.only!='pytest' else []
-        for done in as_completed(todo):
-            path,seconds,good,bad,left,said = done.result()
-            print(f"{'FAILED' if bad else 'passed'} {path.relative_to(ROOT)} {seconds:.0f} s"+(f': {good} passed, {bad} failed, {left} skipped' if path.suffix=='.py' else ''), flush=True)
-            if bad: print(said[-6000:], flush=True)
-            elif path.suffix=='.py': print('\n'.join(l for l in said.splitlines() if l.startswith('SKIPPED') or 's call' in l or 's setup' in l), flush=True)
-            passed,failed,skipped = passed+good,failed+bad,skipped+left
+        try:
+            todo = [pool.submit(test_file, f, env, tmp) for f in test_files()[:1]] if args.only!='notebooks' else []
+            for first in todo: first.result()
+            todo += [pool.submit(test_file, f, env, tmp) for f in test_files()[1:]] if args.only!='notebooks' else []
+            todo += [pool.submit(test_notebook, p, env) for p in notebooks()] if args.only!='pytest' else []
+            for done in as_completed(todo):
+                path,seconds,good,bad,left,said = done.result()
+                print(f"{'FAILED' if bad else 'passed'} {path.relative_to(ROOT)} {seconds:.0f} s"+(f': {good} passed, {bad} failed, {left} skipped' if path.suffix=='.py' else ''), flush=True)
+                if bad: print(said[-6000:], flush=True)
+                elif path.suffix=='.py': print('\n'.join(l for l in said.splitlines() if l.startswith('SKIPPED') or 's call' in l or 's setup' in l), flush=True)
+                passed,failed,skipped = passed+good,failed+bad,skipped+left
+        except KeyboardInterrupt: # The processes have heard it, too; what has not begun does not begin
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     print(f'{passed} passed, {failed} failed'+(f', {skipped} skipped' if skipped else ''))
     return int(failed>0 or passed==0)
 
-if __name__=='__main__': sys.exit(main())
+if __name__=='__main__':
+    try: sys.exit(main())
+    except KeyboardInterrupt:
+        print('\nInterrupted.', file=sys.stderr)
+        sys.exit(130)
