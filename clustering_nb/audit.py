@@ -19,7 +19,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from .core import need, patch_to, plain, printable, progress
-from .data import SIDEWAYS, BadImage, FolderFiles, Images, LazyPixels, ZipFiles, decode, digest_of, find_path, layout, open_image, parallel, place_name, turn, upright
+from .data import SIDEWAYS, BadImage, FolderFiles, Images, LazyPixels, ZipFiles, decode, digest_of, find_path, layout, one_if_large, open_image, parallel, place_name, turn, upright
 from .distributed import current, distribute
 
 # %% ../nbs/12_audit.ipynb #4f9f8bd6
@@ -193,18 +193,19 @@ def _same(files, vectors, bits, cosine):
     return _renumbered(number[first]),exact,near[first]
 
 # %% ../nbs/12_audit.ipynb #873339b1
-def _look(read, name):
+def _look(files, name):
     "A row for one file, or the reason why there is none."
     try:
-        data = read(name)
-        return {'name': name, 'bytes': len(data), 'digest': digest_of(data), **file_facts(data)}
+        with one_if_large(files, name):
+            data = files.read(name)
+            return {'name': name, 'bytes': len(data), 'digest': digest_of(data), **file_facts(data)}
     except BadImage as e: return name,str(e)
 
-def _look_at(names, files): return [_look(files.read, n) for n in names]
+def _look_at(names, files): return [_look(files, n) for n in names]
 
 def _look_at_all(files):
     "A row or a reason for each file, by the workers of a scheduler if we are connected to one."
-    if current() is None: return parallel(partial(_look, files.read), files.names, 'looking')
+    if current() is None: return parallel(partial(_look, files), files.names, 'looking')
     blocks,seen = [files.names[i:i+256] for i in range(0, len(files.names), 256)],[]
     with progress(None, 'looking', total=len(files.names), unit='file') as bar:
         for i,rows in distribute(current(), need('clustering_nb.audit')._look_at, blocks, (files,)):

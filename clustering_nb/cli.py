@@ -76,7 +76,7 @@ def parser()->argparse.ArgumentParser: # See its help
     g = commands.add_parser('assign', help="place new photos in the clusters of a run", description="Say for each new photo to which cluster of a run it belongs, how surely, and which old photo is nearest; -1 for those that belong nowhere.")
     g.add_argument('run', type=os.path.expanduser, metavar='RUN', help="folder that `clustering-nb run` wrote")
     g.add_argument('data', type=os.path.expanduser, metavar='NEW', help="folder of new photos, or a .zip of one")
-    g.add_argument('--out', type=os.path.expanduser, metavar='CSV', help="where the table goes (default RUN/assigned-NEW.csv)")
+    g.add_argument('--out', type=os.path.expanduser, metavar='CSV', help="where the table goes (default RUN/assigned-NEW.csv, or assigned-NEW-2.csv where that is of other photos)")
     g.add_argument('--json', action='store_true', help="print the table as one JSON array on the last line")
     x = commands.add_parser('export', help="sort the photos of a run into folders", description="Copy or link the photos of a run into a folder per cluster. Nothing is moved, nothing is overwritten; started again, it goes on.")
     x.add_argument('run', type=os.path.expanduser, metavar='RUN', help="folder that `clustering-nb run` wrote")
@@ -289,7 +289,7 @@ def _same_data(folder, images, data, asked):
     new = getattr(getattr(images.data, 'files', None), 'root', None) or data
     new,there = (printable(os.path.realpath(p)) if os.path.exists(p) else printable(p) for p in (new, old.data))
     if there==new or asked and not names: return
-    if os.path.isabs(there) and not os.path.exists(there) and len(set(images.names)&set(old.images))>=len(images)/2: return # The photos have moved
+    if (os.path.isabs(there) or os.path.basename(there)==os.path.basename(new)) and not os.path.exists(there) and len(set(images.names)&set(old.images))>=len(images)/2: return # The photos have moved
     raise FileExistsError(f"{printable(folder)} holds the run of other data, {printable(old.data)}{', whose clusters have names' if names else ''}. Choose another place with --out.")
 
 def _ready(out, data):
@@ -346,10 +346,13 @@ def _table_of(run, data, images):
     "Where the table of `assign` goes: not over rows of other photos, from another folder of the same name."
     from clustering_nb.core import plain_cell
     from clustering_nb.data import place_name
-    def there(path):
-        with path.open(encoding='utf-8', newline='') as f: return {plain_cell(r.get('image') or '') for r in csv.DictReader(f)}
+    def other(path):
+        try:
+            with path.open(encoding='utf-8-sig', errors='replace', newline='') as f: there = {plain_cell(r.get('image') or '') for r in csv.DictReader(f)}
+        except csv.Error: return True
+        return len(there&set(images))<len(there)/2
     n = 1
-    while (out := Path(run)/f"assigned-{_safe(place_name(data))}{f'-{n}' if n>1 else ''}.csv").exists() and not there(out)<=set(images): n += 1
+    while (out := Path(run)/f"assigned-{_safe(place_name(data))}{f'-{n}' if n>1 else ''}.csv").exists() and other(out): n += 1
     return out
 
 def assign_command(

@@ -394,7 +394,7 @@ class DBSCAN(NearestPredict):
     ): self.eps,self.min_samples = eps,min_samples
 
     def _cluster(self, x):
-        self._centre = x.mean(0, dtype=np.float64).astype(x.dtype) # Far from 0, distances lose digits
+        self._centre = x[((x-x.mean(0, dtype=np.float64))**2).sum(1).argmin()] # Far from 0, distances lose digits; a point, so that whole numbers stay whole
         x = x-self._centre
         self.eps_ = float(self.eps) if self.eps is not None else max(knee(k_distances(x, self.min_samples)), 1e-6*max(np.linalg.norm(x, axis=1).max(), 1e-6)) # Copies are that near, for rounding
         if self.eps_<=0: raise ValueError(f"Expected `eps` above 0, got {self.eps}.")

@@ -264,12 +264,16 @@ def replace_folder(
     new, # A folder
     old, # Where it shall be; what is there goes only when the new one is in its place
 ):
-    "Put a folder in the place of another one, on the same file system."
-    dead = aside_in(Path(old).parent)
-    there = os.path.lexists(old)
-    if there: os.replace(old, dead)
-    os.replace(new, old)
-    if there: shutil.rmtree(dead, ignore_errors=True)
+    "Put a folder in the place of another one, on the same file system; for a moment there is none."
+    old,dead = Path(old),aside_in(Path(old).parent)
+    if not os.path.lexists(old): os.replace(new, old); return
+    os.replace(old, dead)
+    try: os.replace(new, old)
+    except BaseException:
+        os.replace(dead, old)
+        raise
+    if dead.is_symlink() or dead.is_file(): dead.unlink()
+    else: shutil.rmtree(dead, ignore_errors=True)
 
 def write_text(
     path, # File to write

@@ -151,10 +151,12 @@ def _hidden(parts): return any(p.startswith('.') or p in ('__MACOSX', 'Thumbs.db
 
 _part_folders = {'train': 'train', 'training': 'train', 'val': 'val', 'valid': 'val', 'validation': 'val', 'test': 'test', 'testing': 'test'}
 
+_written = set('.xml .txt .json .jsonl .csv .tsv .mat .npy .npz .h5 .hdf5 .pkl .yaml .yml .toml .ini .log .db .md .html .pdf .doc .docx .xls .xlsx .py .ipynb .sh'.split()) # No pictures that only can't be read here
+
 def _with_images(folders, names, others):
     "Folders that may be classes: not those that hold other files only, such as annotations; but empty ones, and parts of a split."
     above = lambda name: {name[:i] for i,c in enumerate(name) if c=='/'}
-    dull = set().union(*map(above, others))-set().union(*map(above, names))
+    dull = set().union(*(above(o) for o in others if os.path.splitext(o)[1].lower() in _written))-set().union(*map(above, names), *(above(o) for o in others if os.path.splitext(o)[1].lower() not in _written))
     dull = {f for f in dull if f.rpartition('/')[2].lower() not in _part_folders}
     return {f for f in folders if f not in dull and not above(f)&dull}
 
@@ -399,8 +401,8 @@ def _check_labels(labels, class_names, n):
     if labels.shape!=(n,): raise ValueError(f"Expected one class per image, shape ({n},); got `labels` {labels.shape}.")
     lost = 0 if isinstance(given, np.ndarray) and labels.dtype.kind not in 'fOmM' else sum(map(_is_missing, given))
     if lost: raise ValueError(f"{lost} of {n} images have no class (None or NaN). Leave them out, or give no `labels` at all.")
-    if labels.dtype==object and len(set(map(type, labels)))>1: labels = np.array([str(v) for v in labels]) # Numbers and words can't be ordered
-    values,numbers = np.unique(labels, return_inverse=True)
+    try: values,numbers = np.unique(labels, return_inverse=True)
+    except TypeError: values,numbers = np.unique(labels := np.array([str(v) for v in labels]), return_inverse=True) # Numbers and words can't be ordered
     if class_names is None: return numbers.astype(np.int32),tuple(printable(v) for v in values.tolist())
     class_names = tuple(map(printable, class_names))
     twice = [c for c,n in Counter(class_names).items() if n>1]

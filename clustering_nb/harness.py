@@ -425,12 +425,12 @@ def mean_std(
     rows, # As from `grid`; those with an error don't count
     by=('recipe',), # Columns that tell groups apart
     scores=('acc', 'nmi', 'ari', 'ami'), # Columns to summarise
-): # DataFrame, a row per group: `mean` and `std` of each score and the `count` of runs that have it, and `runs`
+): # DataFrame, a row per group: `mean` and `std` of each score, and `runs`
     "Mean and sample standard deviation over seeds."
     by,scores = ([v] if isinstance(v, str) else list(v) for v in (by, scores))
     rows = _good(rows, [*by, *scores])
     groups = rows.assign(**{s: rows[s].astype(float) for s in scores}).groupby(by, sort=False, dropna=False)
-    table = groups[scores].agg(['mean', 'std', 'count'])
+    table = groups[scores].agg(['mean', 'std'])
     table['runs', ''] = groups.size()
     return table
 
@@ -447,9 +447,11 @@ def summary(
 ): # DataFrame of text, a row per group
     "Mean ± sample standard deviation over seeds."
     scores = [scores] if isinstance(scores, str) else list(scores)
+    by = [by] if isinstance(by, str) else list(by)
     table = mean_std(rows, by, scores).sort_values((scores[0], 'mean'), ascending=scores[0] in lower_is_better, kind='stable')
     said = lambda m,s,n,runs: '–' if np.isnan(m) else f'{m:.3f}'+('' if np.isnan(s) else f' ± {s:.3f}')+('' if n==runs else f' ({n:.0f} of {runs})') # Not defined for each
-    text = need('pandas').DataFrame({s: [said(*v) for v in zip(table[s, 'mean'], table[s, 'std'], table[s, 'count'], table['runs'])] for s in scores}|{'runs': table['runs'].to_numpy()}, index=table.index)
+    count = _good(rows, [*by, *scores]).groupby(by, sort=False, dropna=False)[scores].count().loc[table.index] # Runs that have the score
+    text = need('pandas').DataFrame({s: [said(*v) for v in zip(table[s, 'mean'], table[s, 'std'], count[s], table['runs'])] for s in scores}|{'runs': table['runs'].to_numpy()}, index=table.index)
     return text.reset_index()
 
 def table_text(

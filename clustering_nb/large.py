@@ -246,12 +246,12 @@ def scaled(
     m, # Vectors in the sample
     n, # Vectors in all
 ): # `step`
-    "Sizes that mean a number among all as that number among a sample, 5 at least; the square root of n, where it is the default."
+    "Sizes that mean a number among all as that number among a sample, 5 at least, if they were not smaller; the square root of n, where it is the default."
     params = step.get_params()
     if m<n and 'min_cluster_size' in params:
         size = params['min_cluster_size'] or n**.5
-        step.set_params(min_cluster_size=max(5, round(size*m/n)) if size>=1 else size)
-        if type(step).__name__=='HDBSCAN' and params['min_samples']: step.set_params(min_samples=max(5, round(params['min_samples']*m/n)))
+        step.set_params(min_cluster_size=max(min(5, round(size)), round(size*m/n)) if size>=1 else size)
+        if type(step).__name__=='HDBSCAN' and params['min_samples']: step.set_params(min_samples=max(min(5, params['min_samples']), round(params['min_samples']*m/n)))
     elif m<n and params.get('eps') is not None: step.set_params(min_samples=max(2, round(params['min_samples']*m/n)))
     return step
 

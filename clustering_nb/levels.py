@@ -62,12 +62,16 @@ def isolated(
     limit=5., # Times 1.4826 median absolute deviations above the median, in logarithms
 )->np.ndarray: # Mask, (n,)
     "Vectors whose k-th neighbour is unusually far."
-    x,at,copies = np.unique(X, axis=0, return_inverse=True, return_counts=True) # Copies must not make all others look lonely
-    if len(x)<=2*k: return np.zeros(len(X), bool)
+    return _isolated(*np.unique(X, axis=0, return_inverse=True, return_counts=True), k, limit)
+
+def _isolated(x, at, copies, k=5, limit=5.):
+    "From different vectors, which of them each one is, and how often each is there: copies must not make all others look lonely."
+    at = at.ravel()
+    if len(x)<=2*k: return np.zeros(len(at), bool)
     far = np.log(NearestNeighbors(n_neighbors=k+1).fit(x).kneighbors(x)[0][:, -1])
     middle = np.median(far)
     spread = 1.4826*np.median(np.abs(far-middle)) or 1.2533*np.abs(far-middle).mean() # Most distances are equal where numbers are few
-    return ((far>middle+limit*max(spread, 1e-9))&(copies<=k))[at.ravel()]
+    return ((far>middle+limit*max(spread, 1e-9))&(copies<=k))[at]
 
 # %% ../nbs/54_levels.ipynb #178cdc8b
 class Levels(NearestPredict):
@@ -84,13 +88,14 @@ class Levels(NearestPredict):
         known = isinstance(self.level, str)
         if known and self.level not in firmness: raise ValueError(f"Unknown level {self.level!r}. {did_you_mean(self.level, firmness)} Or give a number of clusters.")
         if not isinstance(self.smallest, (int, np.integer)) or self.smallest<1: raise ValueError(f"Expected `smallest` as a whole number of at least 1, got {self.smallest!r}.")
-        inside = np.flatnonzero(~isolated(x)) if self.leftovers else np.arange(len(x))
+        different = np.unique(x, axis=0, return_inverse=True, return_counts=True)
+        inside = np.flatnonzero(~_isolated(*different)) if self.leftovers else np.arange(len(x))
         if not known: check_k(self.level, len(inside))
         ward = Ward(1, random_state=self.random_state).fit(x[inside])
         most = len(ward.tree_)+1
         if most<4: ks,firm = [1],{1: 1.} # Nothing to cut
         else:
-            distinct = len(np.unique(x[inside], axis=0)) # Copies are not to be told apart
+            distinct = len(np.unique(different[1].ravel()[inside])) # Copies are not to be told apart
             ks = [k for k in candidate_levels(len(inside), self.smallest) if k<=min(most, distinct)] or [1]
             every = sorted({*ks, *([] if known else [min(int(self.level), most)])})
             firm = dict(zip(every, level_stability(x[inside], every, self.n_resamples, seed=check_random_state(self.random_state).randint(2**31-1))))
@@ -99,8 +104,7 @@ class Levels(NearestPredict):
         self.levels_ = choose_levels(ks, stability)|({} if known else {'asked': int(self.level)})
         self.stability_ = {name: round(float(f), 4) if np.isfinite(f := firm.get(min(k, most), np.nan)) else None for name,k in self.levels_.items()} # None: more groups than can be drawn again
         self.level_labels_ = {name: self._labels(cut_tree(ward.tree_, min(k, most))[ward.leaf_], inside, len(x), name!='asked') for name,k in self.levels_.items()} # Of every level, (n,)
-        self.chosen_ = self.level if known else 'asked'
-        self._reaches = {name: _reach(x, labels) for name,labels in self.level_labels_.items()}
+        self.chosen_,self._reaches = self.level if known else 'asked',{} # Of each level, found when somebody asks
         return self.level_labels_[self.chosen_]
 
     def _labels(self, groups, inside, n, drop):
@@ -115,6 +119,7 @@ class Levels(NearestPredict):
     def _belongs(self, far, at): return self._within(far, at, self.chosen_)
 
     def _within(self, far, at, level):
+        if level not in self._reaches: self._reaches[level] = _reach(self._old, self.level_labels_[level])
         label = self.level_labels_[level][at]
         return (label>=0)&((far<=np.append(self._reaches[level], 0)[label])|(not self.leftovers))
 

@@ -115,9 +115,10 @@ def read_state(
         found = torch.load(path, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError as e: raise ValueError(f"{printable(path)} is damaged, or holds more than arrays: such a file may run code, so it is not read. Download it again, or take one in .safetensors.") from e
     except Exception as e: raise ValueError(f"{printable(path)} holds no weights, or was cut off: {reason(e)}. Delete it and download it again.") from e # The libraries raise errors of several kinds
-    found = found.get('state_dict', found.get('model', found)) if isinstance(found, dict) else found
+    if isinstance(found, dict): found = next((found[k] for k in ('state_dict_ema', 'model_ema', 'state_dict', 'model') if k in found), found) # Weights averaged over the training are the better ones
     if not isinstance(found, dict) or not all(isinstance(v, torch.Tensor) for v in found.values()): raise ValueError(f"{printable(path)} holds no weights but {type(found).__name__}. Expected a dict of tensors.")
-    return found
+    wrapped = re.compile(r'^(module\.|_orig_mod\.)+') # By training on several cards, or compiled
+    return {wrapped.sub('', k): v for k,v in found.items()} if any(map(wrapped.match, found)) else found
 
 def _put_state(net, path):
     "Give a network the weights of a file, or say what does not fit."
@@ -476,33 +477,33 @@ def _device_there():
     if isinstance(found, Exception): raise found
     return found
 
-def _embed_block(batches, params, bfloat16, digest, device):
-    "What a worker does: vectors of several batches of images, one below the other."
+def _embed_block(batches, params, bfloat16, digest):
+    "What a worker does: vectors of several batches of images, one below the other, and the kind of device that computed them."
     key = repr(sorted(params.items()))
     if key not in _on_this_worker:
         _on_this_worker.clear()
         _on_this_worker[key] = PretrainedFeatures(**params).fit(batches[0])
     embedder = _on_this_worker[key]
     if embedder.weights_digest_!=digest: raise RuntimeError(f"{embedder.network} has other weights on a worker. Install the same on all machines")
-    if device and best_device().type!=device: raise RuntimeError(f"one worker computes with {best_device().type}, another with {device}, and their results differ in the last digits. Take workers of one kind, or cache=False")
     embedder.bfloat16_ = bfloat16
     with _no_inner_threads(): found = np.concatenate([*_ahead(embedder._forward, _ahead(embedder._square, batches))])
     release_memory()
-    return found
+    return found,best_device().type
 
 @patch_to(PretrainedFeatures)
 def _compute_on_workers(self, images, wanted, store):
-    "As `_compute`, by the workers of a scheduler."
+    "As `_compute`, by the workers of a scheduler. Only what the kind of device computed that the store is for is kept; the last digits of others differ."
     size,found = max(BLOCK//4//self.batch_, 1)*self.batch_,{}
     blocks = [wanted[i:i+size] for i in range(0, len(wanted), size)]
     pieces = _Pieces(images, blocks, self.batch_)
     params = self.get_params()|{'cache': False, 'weights': self.weights and str(Path(self.weights).resolve())}
     with progress(None, f'features by {self.network}', total=len(wanted), unit='image') as bar:
-        for i,z in distribute(current(), need('clustering_nb.pretrained')._embed_block, pieces, (params, self.bfloat16_, self.weights_digest_, store and store.device)):
+        for i,z in distribute(current(), need('clustering_nb.pretrained')._embed_block, pieces, (params, self.bfloat16_, self.weights_digest_)):
             if isinstance(z, Exception): raise z
+            z,device = z
             found |= {d: v for (d,_),v in zip(blocks[i], z)}
             bar.update(len(blocks[i]))
-            if store: store = self._write(store, found, [d for d,_ in blocks[i]])
+            if store and device==store.device: store = self._write(store, found, [d for d,_ in blocks[i]])
     return found
 
 class _Pieces:

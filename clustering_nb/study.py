@@ -394,7 +394,8 @@ def write_files(
         table = need('pandas').read_csv(folder/'assignments.csv', dtype={'image': str, 'class': str}, keep_default_na=False)
         table.assign(**{c: table[c].map(plain_cell) for c in ('image', 'class') if c in table}).to_parquet(folder/'assignments.parquet', index=False)
     write_json(folder/'scores.json', result.row())
-    source = getattr(getattr(images.data, 'files', None), 'root', None) # Where photos are
+    here = str(result.experiment.data)
+    source = getattr(getattr(images.data, 'files', None), 'root', None) or (here if os.path.exists(here) else None) # Where photos are, or an array
     write_json(folder/'run.json', {'experiment': plain(asdict(result.experiment)), 'source': source and printable(os.path.abspath(source)), 'seconds': result.seconds, 'peak_memory_mb': result.peak_memory/2**20, **result.facts,
                                    'n': len(images), 'shape': images.shape[1:], 'class_names': images.class_names, 'skipped': images.skipped})
     arrays = {'labels': result.labels.astype(np.int32), 'strength': result.strength, **({} if isinstance(result.vectors, DiskVectors) else {'vectors': result.vectors}), **{f'pca_{k}': v for k,v in result.replay.items()}}

@@ -354,9 +354,10 @@ def _run(state, loss, batch, orders, total, plan, validating, autocast, bar, che
 def _code_of(cls):
     "What decides what a class learns besides its parameters: our modules that it comes from, and what somebody else wrote; None if that can't be read."
     ours,others = {'clustering_nb.training'},[]
+    bare = lambda v: getattr(v, 'fget', None) or getattr(v, '__func__', v) # Of a property, or a method of the class
     for c in cls.__mro__:
         if c.__module__.startswith('clustering_nb.'): ours.add(c.__module__)
-        elif issubclass(c, NetworkEmbedder): others.append({k: inspect.getsource(getattr(v, 'fget', v)) if callable(getattr(v, 'fget', v)) else repr(v) for k,v in vars(c).items() if callable(getattr(v, 'fget', v)) or isinstance(v, (int, float, str, tuple))})
+        elif c.__module__.split('.')[0] not in ('sklearn', 'builtins'): others.append({k: inspect.getsource(bare(v)) if callable(bare(v)) else repr(v) for k,v in vars(c).items() if callable(bare(v)) or isinstance(v, (int, float, str, tuple))})
     return cls.__module__,code_fingerprint(*sorted(ours)),others
 
 def chunk_size(
