@@ -9,6 +9,7 @@ __all__ = ['parser', 'run_command', 'save_run', 'export_command', 'assign_comman
 # %% ../nbs/90_cli.ipynb #99711b37
 import argparse
 import csv
+import hashlib
 import json
 import os
 import shlex
@@ -53,7 +54,7 @@ def parser()->argparse.ArgumentParser: # See its help
     p = argparse.ArgumentParser('clustering-nb', description="Which natural groups do these images have? Unsupervised image clustering.", epilog=_examples, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('--version', action='store_true', help="print the version and stop")
     commands = p.add_subparsers(dest='command', metavar='COMMAND')
-    r = commands.add_parser('run', help="cluster images and write a report", description="Cluster images; write assignments.csv, clusters.csv, scores.json, run.json, reference.npz and report.html. Names that somebody wrote into clusters.csv are kept.")
+    r = commands.add_parser('run', help="cluster images and write a report", description="Cluster images; write assignments.csv, clusters.csv, scores.json, run.json, reference.npz and report.html (for very many photos with report_files; with a trained embedder its weights, with --once copies.csv). Names that somebody wrote into clusters.csv are kept.")
     r.add_argument('data', type=os.path.expanduser, metavar='DATA', help="name of a data set, folder of photos (a class per subfolder, or flat), .zip of one, .npz, .npy or .zarr")
     r.add_argument('--recipe', default='', metavar='R', help="steps joined by +, e.g. pca:50+umap:10+gmm:10; by default the best embedder at hand for photos, pixels for others, PCA, UMAP, and a clusterer that finds the number of clusters")
     r.add_argument('--embedder', default='', metavar='E', help="what to begin with, the rest as by default, e.g. efficientnet_lite0, descriptors or timm:NETWORK")
@@ -105,7 +106,9 @@ def _count(word):
 # %% ../nbs/90_cli.ipynb #a4f76e02
 def _say(*words): print(*words, file=sys.stderr, flush=True)
 
-def _safe(word): return ''.join(c if c.isalnum() or c in '._-' else '_' for c in word)[:80]
+def _safe(word):
+    text = ''.join(c if c.isalnum() or c in '._-' else '_' for c in word)
+    return text if len(text)<=80 else f'{text[:71]}-{hashlib.sha256(word.encode("utf-8", "surrogateescape")).hexdigest()[:8]}' # Two long ones must not be one
 
 def _out_folder(args, recipe):
     "`runs/digits-pca_20-gmm_10-seed0`, or what was asked for."
@@ -306,13 +309,13 @@ def _ready(out, data):
 
 def _keep_weights(folder, result):
     "Weights of an embedder that was trained: new photos need it."
-    from clustering_nb.sorting import WEIGHTS
+    from clustering_nb.sorting import weights_file
     from clustering_nb.study import parse_recipe
     stage = parse_recipe(result.facts['recipe'])[0]
     embedder = result.pipeline[0] if result.pipeline is not None else stage.make(result.experiment.seed)
     if 'checkpoint' not in embedder.get_params() or not hasattr(embedder, 'save'): return
     if result.pipeline is None: embedder.fit(result.images, *(result.images.labels,)*stage.entry.labels_used) # Recalled, or trained anew
-    embedder.save(folder/WEIGHTS)
+    embedder.save(folder/weights_file(stage.name))
 
 def _map(result, method, cache=True):
     "Positions of all images, and a sentence on how they came about."

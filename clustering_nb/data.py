@@ -122,8 +122,9 @@ def upright(
     side=None, # So many pixels of the longer side are enough; None for all
 ): # PIL image, RGB, as it is to be looked at
     "Decode an opened image."
+    large = image.width*image.height>LARGE
     if side: image.draft('RGB', (side*2, side*2)) # JPEG decodes to a fraction of its size, several times faster
-    with _one_large if image.width*image.height>LARGE else nullcontext():
+    with _one_large if large else nullcontext(): # A progressive one takes as much memory all the same
         image.load()
         how = turn(image)
         return to_rgb(image if how is None else image.transpose(how))
@@ -141,7 +142,7 @@ def decode(
         return np.asarray(resize(image, size, fit, interpolation) if size else image)
     except Image.DecompressionBombError as e: raise BadImage(f'more pixels than the limit of {MAX_PIXELS:,}') from e
     except UnidentifiedImageError as e: raise BadImage('not an image, or of an unknown format') from e
-    except BadImage: raise
+    except (BadImage, MemoryError): raise
     except Exception as e: raise BadImage(f'damaged: {printable(e) or type(e).__name__}') from e # Decoders raise whatever they like
 
 # %% ../nbs/10_data.ipynb #aae7c6b9
@@ -249,6 +250,7 @@ class ZipFiles:
     def read(self, name):
         "Contents of one file."
         try: return self._zip.read(self._infos[name])
+        except MemoryError: raise
         except Exception as e: raise BadImage(f'damaged in the zip: {printable(e) or type(e).__name__}') from e
 
 # %% ../nbs/10_data.ipynb #2f6c0b72
@@ -588,7 +590,7 @@ def split(self,
     sizes=(.8, .2), # Shares of the parts; they sum to 1
     seed=0, # Of the shuffle
 ): # One `Images` per size, with `part` train and test, or train, val and test
-    "Cut into parts, stratified by class where there are classes; images of one content stay together. Made once: asking again gives the same parts."
+    "Cut into parts, stratified by class where there are classes; images of one content stay together (among vectors on disk nobody looks for them). Made once: asking again gives the same parts."
     sizes = tuple(map(float, sizes))
     if len(sizes)<2 or min(sizes)<=0 or abs(sum(sizes)-1)>1e-6: raise ValueError(f"Expected two or more positive shares that sum to 1, e.g. (.8, .2); got {sizes}.")
     if self._split is not None and self._split[0]!=(sizes, seed):
@@ -662,10 +664,12 @@ def load_folder(
     parts,classes,depth = layout(files.names, files.folders)
     names = np.array(files.names, dtype=object)
     at = np.arange(len(names))
-    every = None if classes is None or n is None and split is None else sorted({printable(c) for c in classes}) # Also those that a part or a draw lacks
+    every = classes
     if split is not None:
         at = at[_part_mask(parts, split, path)]
-        classes = [classes[i] for i in at] if classes is not None else layout(names[at])[1] # Its own, where another part has none
+        own = layout(names[at], files.folders)[1] if classes is None else None # Where another part has none
+        classes,every = ([classes[i] for i in at],every) if classes is not None else (own, own)
+    every = None if every is None or n is None and split is None else sorted({printable(c) for c in every}) # Also those that a part or a draw lacks
     class_of = dict(zip(at, classes)) if classes is not None else {}
     note = [] if classes is not None else _why_no_classes(names[at], depth)
     good,digests,skipped = _read_all(files, names, at, n, seed, size, fit)

@@ -43,7 +43,7 @@ class Pixels(TransformerMixin, BaseEstimator):
 
     def fit(self, X, y=None):
         "Look at the shape of `X`; classes are not used."
-        if self.size is not None and (not isinstance(self.size, int) or self.size<1): raise ValueError(f"Expected `size` of at least 1 pixel, or None; got {self.size!r}.")
+        if self.size is not None and (not isinstance(self.size, (int, np.integer)) or self.size<1): raise ValueError(f"Expected `size` of at least 1 pixel, or None; got {self.size!r}.")
         self.shape_ = as_images(X).shape[1:]
         return self
 
@@ -75,9 +75,9 @@ def pixels(size: int|None=32, grey=False):
     return Pixels(size, grey)
 
 # %% ../nbs/30_embedding.ipynb #e7ef1cbb
-def _histogram(values, weights, cells, bins):
-    "Sum of `weights` by cell and value: values (n, h, w) from 0 to 1, weights (n, h, w), cells (h, w) numbers → (n, cells·bins)."
-    n,m = len(values),int(cells.max())+1
+def _histogram(values, weights, cells, bins, m=16):
+    "Sum of `weights` by cell and value: values (n, h, w) from 0 to 1, weights (n, h, w), cells (h, w) numbers below m → (n, m·bins)."
+    n = len(values)
     at = (np.arange(n)[:, None, None]*m+cells)*bins+np.minimum((values*bins).astype(int), bins-1)
     return np.bincount(at.ravel(), weights.ravel(), n*m*bins).reshape(n, -1)
 
@@ -91,8 +91,8 @@ def describe(
     gy,gx = np.gradient(grey, axis=(1, 2)) if min(h, w)>1 else (np.zeros_like(grey),)*2
     edges = _histogram((np.arctan2(gy, gx)/np.pi)%1, np.hypot(gx, gy), cells, 8)
     planes = grey[..., None] if x.ndim==3 else np.stack([grey, x[..., 0]-x[..., 1], (x[..., 0]+x[..., 1])/2-x[..., 2]], -1)
-    places = np.stack([planes[:, cells==c].mean(1) for c in np.unique(cells)], 1).reshape(len(x), -1)
-    mixed = _histogram(grey, np.ones_like(grey), np.zeros((h, w), int), 16) if x.ndim==3 else _histogram(((np.minimum((x*4).astype(int), 3)@np.array([16, 4, 1]))+.5)/64, np.ones_like(grey), np.zeros((h, w), int), 64)
+    places = np.stack([planes[:, cells==c].sum(1)/max((cells==c).sum(), 1) for c in range(16)], 1).reshape(len(x), -1) # Images of fewer than four rows or columns leave some empty
+    mixed = _histogram(grey, np.ones_like(grey), np.zeros((h, w), int), 16, 1) if x.ndim==3 else _histogram(((np.minimum((x*4).astype(int), 3)@np.array([16, 4, 1]))+.5)/64, np.ones_like(grey), np.zeros((h, w), int), 64, 1)
     parts = [np.sqrt(edges), places, np.sqrt(mixed)]
     return np.concatenate([p/np.maximum(np.linalg.norm(p, axis=1, keepdims=True), 1e-9) for p in parts], 1).astype(np.float32)
 

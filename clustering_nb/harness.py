@@ -282,7 +282,7 @@ def _next(todo, last, others):
 # %% ../nbs/61_harness.ipynb #e23afdd9
 def _checked(experiments, load_images):
     "Experiments by what tells their rows apart, with key; the data are loaded one after the other."
-    return {tuple(_identity(e, images := load_images(e)).values()): (e, _row_key(images, e.recipe, e.seed)) for e in experiments}
+    return {tuple(_identity(e, images := load_images(e)).values()): (e, _row_key(images, e.recipe, e.seed), images.fingerprint) for e in experiments}
 
 def run_study(
     experiments, # Several `Experiment`s
@@ -310,7 +310,8 @@ def run_study(
         return [who for who in todo if who not in rows]
     def enter(who, row):
         key,now = wanted[who][1] or '',tuple(row.get(k) for k in identity)
-        if now!=who or row.get('key', '')!=key: row = {**dict(zip(identity, who)), 'error': f"ValueError: the images of {who[0]} changed while the study ran. Run it again", 'key': key}
+        why = "the library or what it computes with changed since this process began. Start it anew" if row.get('fingerprint')==wanted[who][2] else f"the images of {who[0]} changed while the study ran. Run it again"
+        if now!=who or row.get('key', '')!=key: row = {**dict(zip(identity, who)), 'error': f'ValueError: {why}', 'key': key}
         rows[who] = row
         if path is not None: add_row(path, row)
     todo = still(list(wanted))
@@ -392,7 +393,7 @@ def _on_workers(workers, todo, wanted, args, enter, still, bar):
     while todo:
         elsewhere,who_of = [],list(todo)
         for i,row in distribute(workers, need('clustering_nb.harness')._row_on_worker, [wanted[who][0] for who in todo], args, _next):
-            e,key = wanted[who := who_of[i]]
+            e,key,_ = wanted[who := who_of[i]]
             if row is None: elsewhere.append(who); continue
             if not isinstance(row, Exception) and row['key']!=(key or ''): row = ValueError(f"a worker finds other images under {printable(e.data)} than this process. Give all machines the same files")
             if isinstance(row, Exception): row = {**dict(zip(identity, who)), 'error': f'{type(row).__name__}: {row}', 'key': key or ''}
@@ -418,6 +419,7 @@ def grid(
     "Run every recipe with every seed."
     images = data if isinstance(data, Images) else None
     if images is not None and n is not None: raise ValueError("`n` draws from a data set that is named. Take a sample of these images: `images.sample(n)`.")
+    if images is not None and (split is not None or size!=64): raise ValueError("`split` and `size` say how to load data that are named; these images are loaded. Take a part of them, or load them at that size.")
     return run_study([Experiment(data if images is None else images.name, str(r), n, int(s), split, size) for s in seeds for r in recipes], path, jobs, images, cache)
 
 # %% ../nbs/61_harness.ipynb #0f3391f1

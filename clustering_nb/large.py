@@ -85,21 +85,26 @@ class DiskKMeans(ClusterMixin, BaseEstimator):
     def fit(self, X, y=None):
         "Find centres; classes are not used."
         sample = np.asarray(X[drawn(len(X), self.n_sample, self.random_state)], np.float32)
+        self._centre = sample.mean(0, dtype=np.float64).astype(np.float32) # Far from 0, distances lose digits
+        sample -= self._centre
         start = KMeans(self.n_clusters, n_init=self.n_init, random_state=self.random_state).fit(sample)
         self.model_ = MiniBatchKMeans(self.n_clusters, init=start.cluster_centers_, n_init=1, random_state=self.random_state, reassignment_ratio=0)
         self.model_.partial_fit(sample) # Centres that have members are not moved away by the strays of a first slice
         parts = _parts(X)
-        for i in np.random.default_rng(self.random_state).permutation(len(parts)): self.model_.partial_fit(np.asarray(X[parts[i]], np.float32))
-        self.model_.cluster_centers_ = self.cluster_centers_ = self._means(X)
-        self.labels_,self.inertia_ = self.predict(X),-float(sum(self.model_.score(np.asarray(b, np.float32)) for _,b in blocks_of(X)))
+        for i in np.random.default_rng(self.random_state).permutation(len(parts)): self.model_.partial_fit(self._near_0(X[parts[i]]))
+        self.model_.cluster_centers_ = self._means(X)
+        self.cluster_centers_ = self.model_.cluster_centers_+self._centre
+        self.labels_,self.inertia_ = self.predict(X),-float(sum(self.model_.score(self._near_0(b)) for _,b in blocks_of(X)))
         return self
+
+    def _near_0(self, b): return np.asarray(b, np.float32)-self._centre
 
     def _means(self, X):
         "A step of Lloyd's: the order of slices leaves its mark on mini-batches, and here it doesn't count."
         total,size = np.zeros(self.model_.cluster_centers_.shape),np.zeros(self.n_clusters)
         for _,b in blocks_of(X):
-            b = np.asarray(b, np.float32)
-            member = csr_matrix((np.ones(len(b), np.float32), (self.model_.predict(b), np.arange(len(b)))), (self.n_clusters, len(b)))
+            b = self._near_0(b)
+            member = csr_matrix((np.ones(len(b)), (self.model_.predict(b), np.arange(len(b)))), (self.n_clusters, len(b)))
             total += member@b; size += np.asarray(member.sum(1)).ravel()
         return np.where(size[:, None]>0, total/np.maximum(size, 1)[:, None], self.model_.cluster_centers_).astype(np.float32)
 
@@ -110,7 +115,7 @@ class DiskKMeans(ClusterMixin, BaseEstimator):
     def predict(self, X):
         "Nearest centres, (m,)."
         check_is_fitted(self)
-        return np.concatenate([self.model_.predict(np.asarray(b, np.float32)) for _,b in blocks_of(X)]).astype(np.int64)
+        return np.concatenate([self.model_.predict(self._near_0(b)) for _,b in blocks_of(X)]).astype(np.int64)
 
 def _parts(x):
     "Slices of a block each."
@@ -201,6 +206,8 @@ class SampledClusterer(ClusterMixin, BaseEstimator):
         at = drawn(len(X), self.n_sample, self.random_state)
         self.step_ = scaled(clone(self.step), len(at), len(X))
         sample = np.asarray(X[at], np.float32)
+        self._centre = np.float32(0) if len(at)==len(X) else sample.mean(0, dtype=np.float64).astype(np.float32) # Far from 0, distances lose digits
+        sample = sample-self._centre
         own = np.asarray(self.step_.fit_predict(sample)).astype(np.int64)
         levels = getattr(self.step_, 'level_labels_', {})
         self.stability_ = getattr(self.step_, 'stability_', {})
@@ -214,7 +221,7 @@ class SampledClusterer(ClusterMixin, BaseEstimator):
         for part,b in progress(blocks_of(X), f'placing by {type(self.step).__name__}', total=len(_parts(X)), unit='block'):
             b = np.asarray(b, np.float32)
             if levels:
-                for name,l in self.step_.predict_levels(b).items(): self.level_labels_[name][part] = l
+                for name,l in self.step_.predict_levels(b-self._centre).items(): self.level_labels_[name][part] = l
             else:
                 self.labels_[part],firm_of = self._place(b)
                 if firm is not None: firm[part] = firm_of
@@ -235,7 +242,7 @@ class SampledClusterer(ClusterMixin, BaseEstimator):
 
     def _place(self, x):
         "Clusters, and how firmly (None if the step doesn't tell)."
-        step = self.step_
+        step,x = self.step_,x-self._centre
         if isinstance(step, NearestPredict):
             labels,at = step.predict_near(x)
             return labels,step.probabilities_[at] if hasattr(step, 'probabilities_') else None
@@ -246,13 +253,14 @@ def scaled(
     m, # Vectors in the sample
     n, # Vectors in all
 ): # `step`
-    "Sizes that mean a number among all as that number among a sample, 5 at least, if they were not smaller; the square root of n, where it is the default."
+    "Sizes that mean a number among all as that number among a sample, 5 at least (2 of DBSCAN's), if they were not smaller; the square root of n, where it is the default."
     params = step.get_params()
     if m<n and 'min_cluster_size' in params:
         size = params['min_cluster_size'] or n**.5
         step.set_params(min_cluster_size=max(min(5, round(size)), round(size*m/n)) if size>=1 else size)
         if type(step).__name__=='HDBSCAN' and params['min_samples']: step.set_params(min_samples=max(min(5, params['min_samples']), round(params['min_samples']*m/n)))
-    elif m<n and params.get('eps') is not None: step.set_params(min_samples=max(2, round(params['min_samples']*m/n)))
+    elif m<n and 'smallest' in params: step.set_params(smallest=max(min(5, params['smallest']), round(params['smallest']*m/n)))
+    elif m<n and params.get('eps') is not None: step.set_params(min_samples=max(min(2, params['min_samples']), round(params['min_samples']*m/n)))
     return step
 
 # %% ../nbs/55_large.ipynb #55a00015

@@ -36,7 +36,7 @@ def level_stability(
     if len(x)>4*max_points: x = x[np.sort(np.random.default_rng(seed).permutation(len(x))[:4*max_points])]
     tree = lambda x: need('fastcluster').linkage_vector(x, 'ward')
     whole,found = tree(x),np.full((n_resamples, len(ks)), np.nan)
-    full = [cut_tree(whole, k) for k in ks]
+    full = [cut_tree(whole, k) if k<=len(x) else None for k in ks]
     for r in progress(range(n_resamples), 'levels in other draws'):
         at = np.sort(np.random.default_rng((seed, r)).permutation(len(x))[:max(2, min(max_points, len(x)//2))])
         drawn = tree(x[at])

@@ -430,7 +430,8 @@ def _drop_old(folder):
     "Remove vectors on disk that are old, or were never finished."
     for old in {*folder.glob('*/*.zarr'), *folder.glob('*/.writing-*')}:
         with suppress(OSError): # Another process may be tidying up, too
-            if time.time()-old.stat().st_mtime>WEEK or abandoned(old) or abandoned(old.with_suffix('')): remove_folder(old)
+            age = time.time()-old.stat().st_mtime
+            if age>WEEK or age>86400 and (abandoned(old) or abandoned(old.with_suffix(''))): remove_folder(old) # A day, since another machine may be at it
 
 @patch_to(PretrainedFeatures)
 def _compute(self, images, wanted, store):
@@ -479,7 +480,7 @@ def _device_there():
 
 def _embed_block(batches, params, bfloat16, digest):
     "What a worker does: vectors of several batches of images, one below the other, and the kind of device that computed them."
-    key = repr(sorted(params.items()))
+    key = f'{sorted(params.items())} {digest}'
     if key not in _on_this_worker:
         _on_this_worker.clear()
         _on_this_worker[key] = PretrainedFeatures(**params).fit(batches[0])

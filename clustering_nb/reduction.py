@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['reducers', 'neighbor_memo', 'MAX_EXACT', 'graph_memo', 'start_memo', 'picture_methods', 'pca', 'scale', 'nmf', 'Memo',
            'Neighbors', 'neighbors', 'UMAP', 'near_index', 'place_beside', 'weighted_place', 'umap', 'densmap',
-           'mutual_umap', 'tsne', 'picture']
+           'mutual_umap', 'check_reducer', 'tsne', 'picture']
 
 # %% ../nbs/40_reduction.ipynb #2a541ece
 import copy
@@ -79,7 +79,7 @@ def _search(x, k, metric, seed):
     n,d = x.shape
     if n*n*d<=MAX_EXACT:
         distances,indices = NearestNeighbors(n_neighbors=k, metric=metric, algorithm='brute' if d>8 else 'auto').fit(x).kneighbors(x)
-        return Neighbors(_self_first(indices.astype(np.int32)), distances.astype(np.float32))
+        return Neighbors(*_with_zeros(x, _self_first(indices.astype(np.int32)), distances.astype(np.float32)))
     index = need('pynndescent').NNDescent(x, metric=metric, n_neighbors=k, random_state=np.random.RandomState(seed), n_trees=min(64, 5+round(n**.5/20)),
                                           n_iters=max(5, round(np.log2(n))), max_candidates=60, low_memory=True, n_jobs=1)
     return Neighbors(*index.neighbor_graph, index)
@@ -92,6 +92,16 @@ def _self_first(indices):
         others = indices[i][indices[i]!=own[i]]
         indices[i] = np.append(own[i], others)[:indices.shape[1]]
     return indices
+
+def _with_zeros(x, indices, distances):
+    "Distances by products of vectors are not quite 0 between equal ones, and UMAP would take what is left for the way to the nearest neighbour."
+    distances[:, 0] = 0 # The point itself
+    i,j = np.nonzero(distances<=1e-5*max(float(np.linalg.norm(x, axis=1).max()), 1e-30))
+    for at in np.array_split(np.arange(len(i)), max(1, len(i)*x.shape[1]>>24)):
+        same = at[(x[indices[i[at], j[at]]]==x[i[at]]).all(1)]
+        distances[i[same], j[same]] = 0
+    order = np.argsort(distances, axis=1, kind='stable')
+    return np.take_along_axis(indices, order, 1),np.take_along_axis(distances, order, 1)
 
 def neighbors(
     X, # Vectors, (n, d)
@@ -266,6 +276,25 @@ def densmap(n_components=10, n_neighbors=30, min_dist=0., metric='euclidean', se
 def mutual_umap(n_components=10, n_neighbors=30, min_dist=0., metric='euclidean', seed=0):
     "UMAP of the graph of mutual neighbours"
     return UMAP(n_components, n_neighbors, min_dist, metric, mutual=True, random_state=seed)
+
+# %% ../nbs/40_reduction.ipynb #40c00002
+def check_reducer(
+    reducer, # Unfitted
+    X, # Vectors, (n, d), at least 100, not negative
+    y, # Classes, (n,): must make no difference
+):
+    "Raise AssertionError if `reducer` breaks the contract."
+    make,kept = lambda: type(reducer)(**reducer.get_params()),X.copy()
+    model = make()
+    z = np.asarray(model.fit_transform(X))
+    assert np.array_equal(X, kept), "Vectors must not be changed in place."
+    k = reducer.get_params().get('n_components')
+    assert z.ndim==2 and len(z)==len(X) and z.dtype.kind=='f' and np.isfinite(z).all(), f"Expected finite numbers (n, k), got {z.dtype} {z.shape}."
+    assert k is None or z.shape[1]==k, f"Asked for {k} dimensions, got {z.shape[1]}."
+    np.testing.assert_allclose(np.asarray(make().fit_transform(X, y)), z, atol=1e-5, err_msg="Classes must not be used, and one seed must give one answer.")
+    new = np.asarray(model.transform(X[:7]+np.float32(1e-4)))
+    assert new.shape==(7, z.shape[1]) and np.isfinite(new).all(), f"New vectors must get places of the same width, got {new.shape}."
+
 
 # %% ../nbs/40_reduction.ipynb #9ea853f6
 @reducers.add('tsne', memory='n', pictures=True, paper='van der Maaten, Hinton: Visualizing data using t-SNE, JMLR 2008')

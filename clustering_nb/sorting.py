@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['CLUSTERS', 'COPIES', 'VOTERS', 'WEIGHTS', 'read_names', 'names_by_cluster', 'words_of', 'suggest_names',
            'cluster_table', 'RunFolder', 'read_run', 'read_copies', 'copies_of', 'copies_table', 'safe_name',
-           'plan_export', 'export_run', 'Placed', 'vote', 'turned_away', 'assign']
+           'plan_export', 'export_run', 'weights_file', 'Placed', 'vote', 'turned_away', 'assign']
 
 # %% ../nbs/85_sorting.ipynb #8689ef35
 import codecs
@@ -194,7 +194,8 @@ def safe_name(
     word, # Any text
 )->str: # At most 80 characters, never empty, no separator, nothing that a file system or a terminal trips over
     "A word as the name of a file or folder."
-    text = ''.join('_' if c in '/\\:*?"<>|' or unicodedata.category(c)[0]=='C' else c for c in printable(word)).strip(' .')[:80].strip(' .')
+    text = ''.join('_' if c in '/\\:*?"<>|' or unicodedata.category(c)[0]=='C' and c not in '\u200c\u200d' else c for c in printable(word)).strip(' .')[:80].strip(' .')
+    while len(text.encode())>200: text = text[:-1].strip(' .') # A file system allows 255 bytes
     return f'_{text}' if not text or text.split('.')[0].lower() in _reserved else text
 
 def plan_export(
@@ -327,6 +328,12 @@ def _one(files, root, name, place, how, aside, found, shown, digest):
 VOTERS = 15 # Neighbours that are asked
 WEIGHTS = 'embedder.safetensors' # In the folder of a run whose embedder was trained
 
+def weights_file(
+    name, # Of the embedder
+)->str: # Of a file
+    "Where the weights of a trained embedder are kept: Keras has a format of its own."
+    return 'embedder.keras' if name=='cnn' else WEIGHTS
+
 @dataclass(frozen=True)
 class Placed:
     "Where new photos belong."
@@ -389,9 +396,9 @@ def _embedder(run, stage, images, size):
     if 'checkpoint' not in e.get_params():
         if embedders[stage.name].labels_used: raise ValueError(f"{stage.name!r} was trained on classes, and the run kept no weights of it; new photos can't be embedded as it did.")
         return e.fit(images) # Learns nothing
-    path = run.folder/WEIGHTS
-    if not path.is_file(): raise FileNotFoundError(f"{printable(run.folder)} holds no {WEIGHTS}, the trained network. Run it again.")
-    return need('clustering_nb.training', 'torch').load_network(path)
+    path = run.folder/weights_file(stage.name)
+    if not path.is_file(): raise FileNotFoundError(f"{printable(run.folder)} holds no {path.name}, the trained network. Run it again.")
+    return need('clustering_nb.cnn', 'keras').load_cnn(path) if path.suffix=='.keras' else need('clustering_nb.training', 'torch').load_network(path)
 
 def assign(
     folder, # Of a run

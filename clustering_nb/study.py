@@ -24,7 +24,7 @@ from sklearn.pipeline import Pipeline
 
 from .clustering import clusterers, membership_strength
 from .core import Cache, abandoned, aside_in, check_memory, code_fingerprint, did_you_mean, fingerprint, need, parse_value, plain, plain_cell, printable, progress, replace_folder, safe_cell, versions, write_json, writing_to
-from .data import IN_MEMORY, Images, LazyPixels, load
+from .data import IN_MEMORY, Images, LazyPixels, datasets, load
 from .embedding import embedders, photo_embedder
 from .large import EXACT, SAMPLE, adapted, expectation, expected_memory, fit_transform_disk, for_disk, on_sample, score_any
 from .metrics import noise_rows
@@ -81,6 +81,7 @@ def parse_recipe(
     for s in stages[1:]:
         if s.kind=='embedder' and not added: raise ValueError(f"The recipe {recipe!r} has two embedders, {stages[0].name!r} and {s.name!r}. Keep one, at the beginning.")
         if s.kind=='embedder': raise ValueError(f"In {recipe!r}, the embedder {s.name!r} comes after other steps; it must be the first. Try {'+'.join([str(s), *(w for w in words if not w.startswith(s.name))])!r}.")
+    if sum(s.name=='sample' for s in stages)>1: raise ValueError(f"The recipe {recipe!r} draws a sample twice. Keep one step `sample`.")
     for s in stages[:-1]:
         if s.kind=='clusterer': raise ValueError(f"In {recipe!r}, something follows the clusterer {s.name!r}; it must be the last step.")
     if stages[-1].kind!='clusterer': raise ValueError(f"The recipe {recipe!r} has no clusterer at its end. Try {recipe.strip()+'+gmm:10'!r}. Known: {', '.join(clusterers)}.")
@@ -103,6 +104,13 @@ def make_recipe(
     return Pipeline(steps)
 
 # %% ../nbs/60_study.ipynb #7a839349
+def _width(images, stage):
+    "Numbers per image after the first step, as far as can be told beforehand."
+    if images.is_vectors: return images.shape[1]
+    made = stage.make().get_params()
+    if stage.name=='pixels': return int(np.prod([min(s, made['size'] or s) for s in images.shape[1:3]]))*(3 if len(images.shape)==4 and not made['grey'] else 1)
+    return made.get('dimensions') or {'descriptors': 240}.get(stage.name, 1280)
+
 def default_recipe(
     images, # `Images`
     embedder='', # What to begin with; by default the best there is for photos, and pixels for other images
@@ -112,7 +120,7 @@ def default_recipe(
     if embedder or isinstance(images.data, LazyPixels):
         first = embedder or photo_embedder()[0]
         name = first.partition(':')[0]
-        wide = name=='descriptors' or name=='pixels' and np.prod(images.shape[1:])>50 or embedders[name].tag in ('pre-trained', 'self-supervised') # What is learned from scratch is narrow already
+        wide = (name in ('pixels', 'descriptors') or embedders[name].tag in ('pre-trained', 'self-supervised')) and _width(images, _parse_stage(first, 'embedder'))>50 # What is learned from scratch is narrow already
         return f"{first}+{'pca:50+' if wide and len(images)>50 else ''}umap:10+{'levels' if isinstance(images.data, LazyPixels) else 'hdbscan'}"
     d = int(np.prod(images.shape[1:])) if images.is_vectors else min(int(np.prod(images.shape[1:])), 32*32*3)
     k = min(50, len(images)-1)
@@ -192,7 +200,11 @@ class Result:
     def predict(self, images):
         "Clusters of new images, (m,)."
         if self.pipeline is None: self.pipeline = _fit(self.facts['recipe'], self.experiment.seed, self.images)
-        return self.pipeline.predict(images.without_labels() if isinstance(images, Images) else images)
+        x = images.without_labels() if isinstance(images, Images) else images
+        for _,step in self.pipeline.steps[:-1]:
+            x = step.transform(x)
+            if not isinstance(x, DiskVectors): x = np.asarray(x, dtype=np.float32) # As when it was fitted
+        return self.pipeline.steps[-1][1].predict(x)
 
 # %% ../nbs/60_study.ipynb #9b872c6f
 CODE = code_fingerprint() # Of the code as it was imported; what is on disk later is not what runs
@@ -218,11 +230,20 @@ def _fit_stage(step, stage, x, images):
 
 SLOW = 2 # Seconds from which on what a stage made is kept
 
-def _pca_arrays(pca): return {'mean': pca.mean_, 'components': pca.components_, 'scale': np.sqrt(pca.explained_variance_) if pca.whiten else np.ones(len(pca.components_))}
+def _pca_arrays(pca): return {'mean': pca.mean_, 'components': pca.components_, 'scale': np.maximum(np.sqrt(pca.explained_variance_), np.finfo(pca.explained_variance_.dtype).eps) if pca.whiten else np.ones(len(pca.components_))} # Bounded as scikit-learn does
+
+def _hardware(stage):
+    "What a network that is trained here depends on besides its parameters."
+    if stage.entry.tag=='pre-trained': return None
+    if stage.entry.extra=='keras': return need('clustering_nb.cnn', 'keras')._devices()
+    if stage.entry.extra!='torch': return None
+    training = need('clustering_nb.training', 'torch')
+    return f'{(device := training.best_device()).type} {training.fast_bfloat16(device)}'
 
 def _vectors(images, data, stages, pipeline, seed, cache, bar):
     "Go through all stages but the clusterer: vectors, seconds by stage, base and replay, whether every step is fitted, and what keys begin with from there on."
     x,seconds,base,replay,fitted,steps = images,{},None,{},True,pipeline.steps
+    if cache and (made_on := _hardware(stages[0])): data = fingerprint(data, made_on)
     head = 1+(len(stages)>2 and isinstance(steps[1][1], PCA)) # The embedder and a PCA right after it go together: arrays bring new images there
     for group in (range(head), *([i] for i in range(head, len(stages)-1))):
         first = group[0]==0
@@ -251,9 +272,10 @@ def _vectors(images, data, stages, pipeline, seed, cache, bar):
 
 # %% ../nbs/60_study.ipynb #b5758bd9
 def _forget_networks(pipeline):
-    "Trained networks are a cache, too: train anew."
+    "Trained networks are a cache, too, and so is what pre-trained ones have seen: compute it anew."
     for _,step in pipeline.steps:
         if 'checkpoint' in step.get_params(): step.set_params(checkpoint=False)
+        if step.get_params().get('cache') is True: step.set_params(cache=False)
 
 def _fit(recipe, seed, images):
     "The pipeline of a recipe, fitted as `run` does."
@@ -278,18 +300,12 @@ def _plan(images, stages):
     if len(images)>EXACT: check_memory(expected_memory(stages, len(images), width, on_disk), f"{'+'.join(map(str, stages))} on {len(images):,} images", "Draw a smaller sample with the step `sample`, or take fewer images (`n`).")
     return stages
 
-def _width(images, stage):
-    "Numbers per image after the first step, as far as can be told beforehand."
-    if images.is_vectors: return images.shape[1]
-    made = stage.make().get_params()
-    if stage.name=='pixels': return int(np.prod([min(s, made['size'] or s) for s in images.shape[1:3]]))*(3 if len(images.shape)==4 and not made['grey'] else 1)
-    return made.get('dimensions') or {'descriptors': 240}.get(stage.name, 1280)
-
 def known_as(
     images, # `Images`
 )->str: # Fingerprint
     "What keys of results begin with. On disk, vectors are dealt with in other ways than the same ones in memory."
-    return fingerprint('on disk', images.fingerprint) if isinstance(images.data, DiskVectors) else images.fingerprint
+    shown = datasets[images.name].facts.get('views') if images.name in datasets else None # How a contrastive encoder may distort them
+    return fingerprint('on disk' if isinstance(images.data, DiskVectors) else '', images.fingerprint, shown or '')
 
 def run(
     experiment, # An `Experiment`

@@ -20,8 +20,8 @@ ROWS = 8192 # Of a chunk
 BLOCK_BYTES = 1<<26 # That are read at a time, about
 
 def _check_whole(array, path):
-    "Chunks that are missing would read as numbers."
-    if array.nchunks_initialized<array.nchunks: raise ValueError(f"{printable(path)} is not complete: {array.nchunks-array.nchunks_initialized} of its {array.nchunks} chunks are missing. Write it again.")
+    "Chunks that are missing would read as numbers. Others than `write_vectors` may have left out those that hold nothing but one number."
+    if array.attrs.get('whole') and array.nchunks_initialized<array.nchunks: raise ValueError(f"{printable(path)} is not complete: {array.nchunks-array.nchunks_initialized} of its {array.nchunks} chunks are missing. Write it again.")
 
 class DiskVectors:
     "Vectors on disk, (n, d): rows are read when asked for."
@@ -36,6 +36,12 @@ class DiskVectors:
     ):
         if len(source.shape)!=2 or source.dtype.kind not in 'uif': raise ValueError(f"Expected vectors on disk as numbers of shape (n, d); {name!r} holds {source.dtype} {tuple(source.shape)}.")
         self.source,self.name,self._at,self._steps,self.folder,self.keep = source,name,at,steps,folder,keep
+        self._written = self._changed()
+
+    def _changed(self):
+        "When the folder was written; None if it is gone, or there is none."
+        try: return self.folder and os.stat(os.path.join(self.folder, 'zarr.json')).st_mtime_ns
+        except OSError: return None
 
     @property
     def shape(self): return (len(self),int(self.source.shape[1]))
@@ -84,7 +90,7 @@ class DiskVectors:
 
     def _read(self, rows):
         "Rows from the file: a slice, or ascending numbers."
-        if self.folder is not None and not os.path.isdir(self.folder): raise ValueError(f"{self.name!r} can't be read any more: {printable(self.folder)} is gone. Write it again.")
+        if (now := self._changed())!=self._written: raise ValueError(f"{self.name!r} can't be read any more: {printable(self.folder)} {'is gone. Write it again.' if now is None else 'was written anew. Open it again.'}")
         try: found = np.asarray(self.source[rows] if isinstance(rows, slice) or isinstance(self.source, np.ndarray) else self.source.oindex[rows])
         except (ValueError, RuntimeError, OSError) as e: raise ValueError(f"{self.name!r} can't be read any more: {reason(e)}. The file was changed or damaged; write it again.") from e
         if self.folder is not None and found.dtype.kind=='f' and np.isnan(found).any(): _check_whole(self.source, self.folder) # So a missing chunk reads
@@ -142,7 +148,8 @@ def _write_rows(zarr, group, blocks, n):
     array,at,left = None,0,[]
     def put(x):
         nonlocal array,at
-        if array is None: array = group.create_array('vectors', shape=(n, x.shape[1]), chunks=(min(ROWS, n), x.shape[1]), dtype=x.dtype, compressors=[zarr.codecs.Crc32cCodec()], fill_value=np.nan if x.dtype.kind=='f' else 0, config={'write_empty_chunks': True})
+        if array is None: array = group.create_array('vectors', shape=(n, x.shape[1]), chunks=(min(ROWS, n), x.shape[1]), dtype=x.dtype, compressors=[zarr.codecs.Crc32cCodec()], fill_value=np.nan if x.dtype.kind=='f' else 0, config={'write_empty_chunks': True}, attributes={'whole': True})
+        if not np.can_cast(x.dtype, array.dtype, 'safe'): raise ValueError(f"Expected blocks of {array.dtype}, as the first one; one of {x.dtype} came after {at} rows. Convert them to one type.")
         if at+len(x)>n or x.shape[1]!=array.shape[1]: raise ValueError(f"Expected blocks of {array.shape[1]} columns and {n} rows in all; one of shape {x.shape} came after {at} rows.")
         array[at:at+len(x)] = x
         at += len(x)
@@ -158,7 +165,7 @@ def _write_rows(zarr, group, blocks, n):
     if at!=n: raise ValueError(f"Expected {n} rows in all, got {at}.")
 
 def _write_column(group, name, x):
-    array = group.create_array(name, shape=x.shape, chunks=(min(max(len(x), 1), 1<<17),), dtype='string' if x.dtype.kind in 'OUT' else x.dtype)
+    array = group.create_array(name, shape=x.shape, chunks=(min(max(len(x), 1), 1<<17),), dtype='string' if x.dtype.kind in 'OUT' else x.dtype, config={'write_empty_chunks': True}, attributes={'whole': True})
     array[:] = x.astype(object) if x.dtype.kind in 'OUT' else x
 
 # %% ../nbs/15_vectors.ipynb #15a00009
@@ -175,6 +182,7 @@ def read_vectors(
     if not hasattr(found, 'shape'):
         keys = [*found.array_keys()]
         if 'vectors' not in keys: raise ValueError(f"No array named vectors in {printable(path)}; it holds {', '.join(sorted(keys)) or 'nothing'}.")
+        for k in (k for k in about if k in keys): _check_whole(found[k], path)
         about |= {k: np.asarray(found[k][:]).tolist() for k in about if k in keys}
         found = found['vectors']
     if found.ndim==2: _check_whole(found, path)

@@ -148,7 +148,11 @@ def test_the_scheduler_goes_at_a_bad_moment(machines, moment, monkeypatch):
         return first(*args, **kwargs)
     monkeypatch.setattr(owner, name, kill_and_go_on)
     client = distributed.Client
-    monkeypatch.setattr(distributed, 'Client', lambda *args, **kwargs: client(*args, **kwargs|{'timeout': 3})) # So long does it try to come back
+    def impatient(*args, **kwargs):
+        found = client(*args, **kwargs)
+        found._timeout = 3 # So long does it try to come back
+        return found
+    monkeypatch.setattr(distributed, 'Client', impatient)
     with pytest.raises(ConnectionError, match='does not answer any more'), connect(machines.address) as workers:
         for _ in distribute(workers, fill_memory, [*range(1000)]): pass
     assert len(called)>1
@@ -173,6 +177,7 @@ def test_embedding_is_the_same(photos, machines, monkeypatch):
             if one.poll() is None: machines.kill(one)
             return write(*args)
         m.setattr(pretrained.FeatureStore, 'write', write_and_kill)
+        m.setattr(pretrained.PretrainedFeatures, '_compute', lambda *_: pytest.fail("computed here"))
         assert np.array_equal(embedder.transform(images), alone)
     monkeypatch.setattr(embedder, '_compute', lambda images, wanted, store: {} if not wanted else pytest.fail("computed again"))
     assert np.array_equal(embedder.transform(images), alone) # All blocks are in the store

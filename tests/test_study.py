@@ -77,9 +77,7 @@ def test_two_at_once(undisturbed, tmp_path):
 def test_interrupted(undisturbed, tmp_path):
     (tmp_path/'study.toml').write_text(STUDY)
     p = subprocess.Popen(words(tmp_path), **where(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    for _ in range(600):
-        time.sleep(.1)
-        if len(read_rows(tmp_path/'rows.csv')): break
+    while p.poll() is None and not len(read_rows(tmp_path/'rows.csv')): time.sleep(.05)
     os.killpg(p.pid, signal.SIGINT) # As a terminal does: to all of them
     said = p.communicate(timeout=60)[1]
     assert p.returncode==130 and 'Interrupted' in said and 'Traceback' not in said, said

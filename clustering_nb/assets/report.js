@@ -72,6 +72,7 @@ async function draw(canvas, i, from = thumbs) {
   const slot = slotOf[i];
   canvas.dataset.i = i;
   if (slot < 0) { canvas.hidden = true; return false; }
+  canvas.getContext('2d').clearRect(0, 0, canvas.width, canvas.height); // Rather nothing than the one before
   const picture = await sheet(from, Math.floor(slot / from.perFile)), j = slot % from.perFile;
   if (canvas.dataset.i !== String(i)) return false; // The mouse has moved on
   if (!picture) { canvas.hidden = true; missing(); return false; }
@@ -158,13 +159,14 @@ function density() {
   const d = facts.density;
   return d ? [{source: d.src, xref: 'x', yref: 'y', x: d.left, y: d.top, sizex: d.width, sizey: d.height, sizing: 'stretch', layer: 'below'}] : [];
 }
+const touch = matchMedia('(hover: none)').matches; // A finger on the map scrolls the page; its buttons zoom
 const axis = () => ({visible: true, showgrid: false, zeroline: false, showticklabels: false, ticks: '', title: {text: ''}, linecolor: 'rgba(0,0,0,0)'});
 let view = {xaxis: axis(), yaxis: axis()};
 const paper = () => document.documentElement.hasAttribute('data-print') ? {width: 660, height: 480} : {};
-const layout = () => ({...view, ...paper(), annotations: annotations(), shapes: ring(), images: density(), margin: {l: margin, r: margin, t: margin, b: margin}, hovermode: 'closest', dragmode: 'zoom', hoverdistance: 16,
+const layout = () => ({...view, ...paper(), annotations: annotations(), shapes: ring(), images: density(), margin: {l: margin, r: margin, t: margin, b: margin}, hovermode: 'closest', dragmode: map.layout?.dragmode ?? (touch ? false : 'zoom'), hoverdistance: 16,
   paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', showlegend: false, font: {family: getComputedStyle(document.body).fontFamily},
   modebar: {bgcolor: 'rgba(0,0,0,0)', color: colours()('soft'), activecolor: colours()('accent'), orientation: 'h'}});
-const config = {displaylogo: false, responsive: true, doubleClick: 'reset', showTips: false, displayModeBar: true,
+const config = {displaylogo: false, responsive: true, doubleClick: touch ? false : 'reset', showTips: false, displayModeBar: true,
   plotlyServerURL: '', typesetMath: false, modeBarButtons: [['toImage'], ['zoom2d', 'pan2d'], ['zoomIn2d', 'zoomOut2d', 'resetScale2d']], toImageButtonOptions: {filename: 'clusters'}};
 const redraw = () => Plotly.react(map, traces(), layout(), config);
 const redrawRing = () => Plotly.relayout(map, {shapes: ring()});
@@ -225,6 +227,7 @@ function keepInView(i) {
 }
 function clear() {
   state.at = -1; state.pinned = false;
+  delete $('picture').dataset.i; // What is on its way comes too late
   for (const id of ['facts-of', 'buttons', 'picture', 'near-box']) if ($(id)) $(id).hidden = true;
   $('no-picture').hidden = false;
   $('no-picture').textContent = 'Point at the map to see an image; click to keep it here.';
@@ -302,7 +305,7 @@ function heat() {
     paint.globalAlpha = .12 + .88 * Math.sqrt(n / numbers.totals[r]);
     paint.fillRect(c * width, r * height, width - (width > 5), height - (height > 5));
   });
-  canvas.onpointermove = e => {
+  canvas.onpointerdown = canvas.onpointermove = e => {
     const box = canvas.getBoundingClientRect(), c = Math.floor((e.clientX - box.left) / width), r = Math.floor((e.clientY - box.top) / height);
     if (!(r >= 0 && r < rows.length && c >= 0 && c < columns.length)) return;
     const n = numbers.cells[r * columns.length + c];
@@ -339,6 +342,7 @@ function listen() {
   map.on('plotly_relayout', changed => { if (Object.keys(changed).some(key => /axis|autosize|width/.test(key))) relabel(); });
   map.on('plotly_click', e => show(imageAt(e)));
   map.addEventListener('mouseleave', hideTip);
+  map.addEventListener('mousedown', () => map.focus({preventScroll: true})); // Plotly keeps a click from doing it
   map.addEventListener('wheel', wheel, {passive: false});
   map.addEventListener('keydown', e => {
     if (e.target !== map || e.ctrlKey || e.metaKey || e.altKey || !keys[e.key]) return;
@@ -520,6 +524,9 @@ document.addEventListener('click', async e => {
 async function start() {
   document.body.append(tip);
   for (const e of document.querySelectorAll('.show, .copy, .all, #controls, #bar, #browse-box')) e.hidden = false;
+  const pictures = document.querySelectorAll('.pics img');
+  if (pictures.length <= 400) for (const e of pictures) { e.tabIndex = 0; e.setAttribute('role', 'button'); } // More would be too many stops for a keyboard
+  document.addEventListener('keydown', e => { if (e.target.matches?.('.pics img') && (e.key === 'Enter' || e.key === ' ')) { e.preventDefault(); e.target.click(); } });
   legend();
   heat();
   await Plotly.newPlot(map, traces(), layout(), config);
