@@ -88,7 +88,7 @@ def file_facts(
             copy = upright(image, SIDE)
             if sorted(copy.size)==sorted((w, h)): w,h = copy.size
             elif turn(image) in SIDEWAYS: w,h = h,w # A JPEG, decoded to a fraction of its size
-    except BadImage: raise
+    except (BadImage, MemoryError): raise
     except Exception as e: # Decoders raise whatever they like
         decode(data, 8) # Says what it is, in words
         raise BadImage(f'damaged: {printable(e) or type(e).__name__}') from e

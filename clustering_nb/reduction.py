@@ -295,7 +295,6 @@ def check_reducer(
     new = np.asarray(model.transform(X[:7]+np.float32(1e-4)))
     assert new.shape==(7, z.shape[1]) and np.isfinite(new).all(), f"New vectors must get places of the same width, got {new.shape}."
 
-
 # %% ../nbs/40_reduction.ipynb #9ea853f6
 @reducers.add('tsne', memory='n', pictures=True, paper='van der Maaten, Hinton: Visualizing data using t-SNE, JMLR 2008')
 def tsne(n_components=2, perplexity=30., seed=0):
