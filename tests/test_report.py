@@ -141,6 +141,25 @@ def test_click_keeps_the_picture(visit):
     page.click('#close')
     assert page.locator('#picture').is_hidden() and not page.evaluate("document.getElementById('map').layout.shapes.length")
 
+def test_a_quick_click_counts(visit):
+    "A mouse that comes, presses and goes before plotly has looked what lies under it; one that drags has not clicked."
+    page = visit('digits')
+    hover(page, 3)
+    x,y = page.evaluate(PLACE, 7)
+    quick = """([x, y, by]) => {
+      const send = (target, kind, dx) => target.dispatchEvent(new MouseEvent(kind, {bubbles: true, cancelable: true, view: window, clientX: x + dx, clientY: y, buttons: kind === 'mouseup' ? 0 : 1}));
+      const rect = document.querySelector('#map .nsewdrag');
+      send(rect, 'mousemove', -300); send(rect, 'mousemove', 0); send(rect, 'mousedown', 0);
+      if (by) for (const e of [by / 2, by]) send(document.querySelector('.dragcover'), 'mousemove', e);
+      send(document.querySelector('.dragcover'), 'mouseup', by);
+    }"""
+    page.evaluate(quick, [x, y, 200])
+    page.wait_for_timeout(300)
+    assert page.locator('#picture').is_hidden()
+    page.evaluate(quick, [x, y, 0])
+    page.wait_for_selector('#picture:not([hidden])')
+    assert '\n8 of ' in page.inner_text('#facts-of') # The place in its cluster, whose images are the trace's points
+
 def test_keyboard(visit):
     page = visit('digits')
     page.focus('#map')

@@ -120,7 +120,7 @@ function traces() {
         opacity: faint ? .1 : g.k < 0 ? .5 : facts.n > 20000 ? .6 : .85}};
   });
 }
-const margin = 10, across = () => map.clientWidth - 2 * margin, down = () => map.clientHeight - 2 * margin;
+const margin = 10, reach = 16, across = () => map.clientWidth - 2 * margin, down = () => map.clientHeight - 2 * margin;
 const nudges = [[0, 0]];
 for (const r of [16, 28, 40]) for (let a = 0; a < 8; a++) nudges.push([Math.round(r * 1.3 * Math.cos(a * Math.PI / 4)), Math.round(r * Math.sin(a * Math.PI / 4))]);
 function labelled() { // Groups whose name is to be written, and how far from their median, so that no name hides another
@@ -163,7 +163,7 @@ const touch = matchMedia('(hover: none)').matches; // A finger on the map scroll
 const axis = () => ({visible: true, showgrid: false, zeroline: false, showticklabels: false, ticks: '', title: {text: ''}, linecolor: 'rgba(0,0,0,0)'});
 let view = {xaxis: axis(), yaxis: axis()};
 const paper = () => document.documentElement.hasAttribute('data-print') ? {width: 660, height: 480} : {};
-const layout = () => ({...view, ...paper(), annotations: annotations(), shapes: ring(), images: density(), margin: {l: margin, r: margin, t: margin, b: margin}, hovermode: 'closest', dragmode: map.layout?.dragmode ?? (touch ? false : 'zoom'), hoverdistance: 16,
+const layout = () => ({...view, ...paper(), annotations: annotations(), shapes: ring(), images: density(), margin: {l: margin, r: margin, t: margin, b: margin}, hovermode: 'closest', dragmode: map.layout?.dragmode ?? (touch ? false : 'zoom'), hoverdistance: reach,
   paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', showlegend: false, font: {family: getComputedStyle(document.body).fontFamily},
   modebar: {bgcolor: 'rgba(0,0,0,0)', color: colours()('soft'), activecolor: colours()('accent'), orientation: 'h'}});
 const config = {displaylogo: false, responsive: true, doubleClick: touch ? false : 'reset', showTips: false, displayModeBar: true,
@@ -325,6 +325,17 @@ function imageAt(event) {
   const p = event.points[0];
   return groups()[p.curveNumber].members[p.pointNumber];
 }
+function nearestTo(left, top) { // The image at a place of the window, or -1
+  const box = map.getBoundingClientRect(), {xaxis, yaxis} = map.layout, perX = across() / (xaxis.range[1] - xaxis.range[0]), perY = down() / (yaxis.range[1] - yaxis.range[0]);
+  const u = xaxis.range[0] + (left - box.left - margin) / perX, v = yaxis.range[1] - (top - box.top - margin) / perY;
+  let best = -1, least = reach;
+  for (const g of groups()) {
+    if (state.only !== null && g.k !== state.only) continue; // Faint
+    const {x, y} = coordinates(g);
+    g.members.forEach((i, j) => { const d = Math.hypot((x[j] - u) * perX, (y[j] - v) * perY); if (d < least) { least = d; best = i; } });
+  }
+  return best;
+}
 function wheel(event) { // Ctrl and the wheel, or two fingers on a trackpad
   if (!event.ctrlKey && !event.metaKey) return;
   event.preventDefault();
@@ -340,9 +351,18 @@ function listen() {
   map.on('plotly_hover', e => showTip(imageAt(e), e.event));
   map.on('plotly_unhover', hideTip);
   map.on('plotly_relayout', changed => { if (Object.keys(changed).some(key => /axis|autosize|width/.test(key))) relabel(); });
-  map.on('plotly_click', e => show(imageAt(e)));
+  let pressed = null; // Where a click began that plotly has not answered: it knows what lies under the mouse only 50 ms after the last time it looked
+  map.on('plotly_click', e => { pressed = null; show(imageAt(e)); });
+  map.addEventListener('click', e => {
+    const i = pressed && e.target.closest('.nsewdrag') ? nearestTo(...pressed) : -1;
+    pressed = null;
+    if (i >= 0) show(i);
+  }, true);
   map.addEventListener('mouseleave', hideTip);
-  map.addEventListener('mousedown', () => map.focus({preventScroll: true})); // Plotly keeps a click from doing it
+  map.addEventListener('mousedown', e => {
+    pressed = e.target.closest('.nsewdrag') && e.button === 0 ? [e.clientX, e.clientY] : null;
+    map.focus({preventScroll: true}); // Plotly keeps a click from doing it
+  });
   map.addEventListener('wheel', wheel, {passive: false});
   map.addEventListener('keydown', e => {
     if (e.target !== map || e.ctrlKey || e.metaKey || e.altKey || !keys[e.key]) return;
