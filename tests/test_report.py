@@ -206,6 +206,17 @@ def test_labels_name_each_cluster(visit):
     page.keyboard.down('Control'); page.mouse.wheel(0, -200); page.keyboard.up('Control')
     page.wait_for_function("old => document.getElementById('map').layout.xaxis.range[0] > old", arg=before[0])
 
+def test_many_turns_of_the_wheel_are_one_drawing(visit):
+    page = visit('digits')
+    found = page.evaluate('''() => new Promise(done => {
+      const map = document.getElementById('map'), before = map.layout.xaxis.range.slice();
+      let moved = 0, named = 0;
+      map.on('plotly_relayout', changed => { if (changed.annotations) named++; else moved++; });
+      for (let i = 0; i < 20; i++) map.dispatchEvent(new WheelEvent('wheel', {bubbles: true, cancelable: true, ctrlKey: true, deltaY: -5, clientX: 400, clientY: 400}));
+      setTimeout(() => done([moved, named, (before[1] - before[0]) / (map.layout.xaxis.range[1] - map.layout.xaxis.range[0])]), 1500);
+    })''')
+    assert found[:2]==[1, 1] and found[2]==pytest.approx(np.exp(20*5*.006), rel=1e-3)
+
 def test_a_point_without_thumbnail_says_so(visit):
     page = visit('noisy')
     assert 'Thumbnails for ' in page.inner_text('main')
@@ -363,6 +374,15 @@ def test_groups_open_down_to_single_photos(visit, album):
     page.wait_for_selector('#tree.gallery .thumb')
     page.click('#tree .thumb >> nth=2')
     page.wait_for_selector('#picture:not([hidden])')
+
+def test_a_group_keeps_the_keyboard_when_the_window_changes(visit, album):
+    page = visit(album[-1]['inside'])
+    page.focus('#tree .cell >> nth=1')
+    name = page.evaluate('document.activeElement.title')
+    page.set_viewport_size({'width': 700, 'height': 900})
+    page.wait_for_function("document.getElementById('tree').classList.contains('narrow') || document.getElementById('tree').clientWidth < 700")
+    page.wait_for_timeout(200)
+    assert name and page.evaluate('document.activeElement.title')==name
 
 def test_search_by_name(visit, album):
     page = visit(album[-1]['inside'])

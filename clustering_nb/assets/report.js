@@ -336,13 +336,20 @@ function nearestTo(left, top) { // The image at a place of the window, or -1
   }
   return best;
 }
+let turned = null; // What the wheel has asked for since the last frame
 function wheel(event) { // Ctrl and the wheel, or two fingers on a trackpad
   if (!event.ctrlKey && !event.metaKey) return;
   event.preventDefault();
-  const box = map.getBoundingClientRect(), factor = Math.exp(Math.max(-60, Math.min(60, event.deltaY)) * .006), {xaxis, yaxis} = map.layout;
-  const u = (event.clientX - box.left - margin) / across(), v = 1 - (event.clientY - box.top - margin) / down();
-  const zoom = ([low, high], at) => { const centre = low + (high - low) * at; return [centre + (low - centre) * factor, centre + (high - centre) * factor]; };
-  Plotly.relayout(map, {'xaxis.range': zoom(xaxis.range, u), 'yaxis.range': zoom(yaxis.range, v)});
+  const factor = Math.exp(Math.max(-60, Math.min(60, event.deltaY)) * .006) * (turned?.factor ?? 1);
+  if (!turned) requestAnimationFrame(zoom);
+  turned = {factor, left: event.clientX, top: event.clientY};
+}
+function zoom() {
+  const {factor, left, top} = turned, box = map.getBoundingClientRect(), {xaxis, yaxis} = map.layout;
+  turned = null;
+  const u = (left - box.left - margin) / across(), v = 1 - (top - box.top - margin) / down();
+  const around = ([low, high], at) => { const centre = low + (high - low) * at; return [centre + (low - centre) * factor, centre + (high - centre) * factor]; };
+  Plotly.relayout(map, {'xaxis.range': around(xaxis.range, u), 'yaxis.range': around(yaxis.range, v)});
 }
 const keys = {ArrowRight: () => step(1), ArrowLeft: () => step(-1), ArrowDown: () => stepCluster(1), ArrowUp: () => stepCluster(-1),
   Home: () => show(order[0], {say: true, follow: true}), Escape: () => { clear(); if (state.only !== null) highlight(null); },
@@ -350,7 +357,8 @@ const keys = {ArrowRight: () => step(1), ArrowLeft: () => step(-1), ArrowDown: (
 function listen() {
   map.on('plotly_hover', e => showTip(imageAt(e), e.event));
   map.on('plotly_unhover', hideTip);
-  map.on('plotly_relayout', changed => { if (Object.keys(changed).some(key => /axis|autosize|width/.test(key))) relabel(); });
+  let still; // Names find their places when a move has come to rest
+  map.on('plotly_relayout', changed => { if (Object.keys(changed).some(key => /axis|autosize|width/.test(key))) { clearTimeout(still); still = setTimeout(relabel, 80); } });
   let pressed = null; // Where a click began that plotly has not answered: it knows what lies under the mouse only 50 ms after the last time it looked
   map.on('plotly_click', e => { pressed = null; show(imageAt(e)); });
   map.addEventListener('click', e => {
@@ -385,7 +393,14 @@ function listen() {
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { redraw(); heat(); });
   addEventListener('resize', heat);
   let width = $('tree')?.clientWidth;
-  addEventListener('resize', () => { if ($('tree') && $('tree').clientWidth !== width) { width = $('tree').clientWidth; if (!$('tree').classList.contains('gallery')) browse(browse.at); } });
+  addEventListener('resize', () => {
+    if (!$('tree') || $('tree').clientWidth === width) return;
+    width = $('tree').clientWidth;
+    if ($('tree').classList.contains('gallery')) return;
+    const buttons = () => [...$('browse-box').querySelectorAll('button')], focused = buttons().indexOf(document.activeElement);
+    browse(browse.at);
+    if (focused >= 0) buttons()[focused].focus({preventScroll: true}); // Its box was made anew
+  });
   let opened = [];
   const printing = on => {
     if (on) opened = [...document.querySelectorAll('details:not([open])')];
