@@ -16,6 +16,7 @@ from PIL import Image
 distributed = pytest.importorskip('distributed', reason="Dask is not installed: pip install 'clustering_nb[scale]'")
 
 import clustering_nb.distributed
+from clustering_nb.cli import main
 from clustering_nb.data import load
 from clustering_nb.distributed import Workers, connect, distribute
 from clustering_nb.harness import measured
@@ -182,27 +183,40 @@ def test_embedding_is_the_same(photos, machines, monkeypatch):
     monkeypatch.setattr(embedder, '_compute', lambda images, wanted, store: {} if not wanted else pytest.fail("computed again"))
     assert np.array_equal(embedder.transform(images), alone) # All blocks are in the store
 
-def test_a_run_finds_the_same_groups(photos, tmp_path):
+@pytest.fixture
+def submitted(monkeypatch):
+    "Names of the functions whose pieces went to workers."
+    first,found = Workers._submit,[]
+    def submit(self, f, *args):
+        found.append(f.__name__)
+        return first(self, f, *args)
+    monkeypatch.setattr(Workers, '_submit', submit)
+    return found
+
+def test_a_run_finds_the_same_groups(photos, tmp_path, monkeypatch, submitted):
     pytest.importorskip('clustering_nb.pretrained', reason="torch is not installed: pip install 'clustering_nb[torch]'")
     def groups(name, *more):
-        env = os.environ|{'CLUSTERING_NB_CACHE': str(tmp_path/f'cache-{name}'), 'OMP_NUM_THREADS': '2'}
-        r = subprocess.run([PROGRAM, 'run', photos, '--recipe', 'efficientnet_lite0+umap:3+kmeans:4', '--picture', 'pca', '--out', tmp_path/name, *more], capture_output=True, text=True, timeout=240, env=env)
-        assert r.returncode==0, r.stderr
+        monkeypatch.setenv('CLUSTERING_NB_CACHE', str(tmp_path/f'cache-{name}'))
+        main(['run', str(photos), '--recipe', 'efficientnet_lite0+umap:3+kmeans:4', '--picture', 'pca', '--out', str(tmp_path/name), *more])
         return (tmp_path/name/'assignments.csv').read_bytes()
-    assert groups('alone')==groups('divided', '--scheduler', 'local:2')
+    alone = groups('alone')
+    assert not submitted
+    assert groups('divided', '--scheduler', 'local:2')==alone and submitted
 
-def test_an_audit_is_the_same(photos, tmp_path):
+def test_an_audit_is_the_same(photos, tmp_path, submitted):
     def files(name, *more):
-        r = subprocess.run([PROGRAM, 'audit', photos, '--quick', '--out', tmp_path/name, *more], capture_output=True, text=True, timeout=240)
-        assert r.returncode==0, r.stderr
+        main(['audit', str(photos), '--quick', '--out', str(tmp_path/name), *more])
         return pd.read_csv(tmp_path/name/'files.csv')
-    pd.testing.assert_frame_equal(files('alone'), files('divided', '--scheduler', 'local:2'))
+    alone = files('alone')
+    assert not submitted
+    pd.testing.assert_frame_equal(files('divided', '--scheduler', 'local:2'), alone)
+    assert submitted
 
 def test_a_scheduler_that_is_none():
     r = subprocess.run([PROGRAM, 'run', 'digits', '--scheduler', 'two'], capture_output=True, text=True, timeout=60)
     assert r.returncode==1 and 'local:N' in r.stderr and 'Traceback' not in r.stderr, r.stderr
 
-def test_placing_on_workers(tmp_path, monkeypatch):
+def test_placing_on_workers(tmp_path, monkeypatch, submitted):
     "Vectors on disk are placed among a sample by workers, who read them themselves, as they would be here."
     from clustering_nb.large import SampledReducer, _near_memo
     from clustering_nb.reduction import UMAP
@@ -215,5 +229,7 @@ def test_placing_on_workers(tmp_path, monkeypatch):
     assert len(list(disk.blocks()))==4
     alone = SampledReducer(UMAP(3), 300).fit_transform(disk)
     _near_memo.clear()
+    assert not submitted
     with connect('local:2'): divided = SampledReducer(UMAP(3), 300).fit_transform(disk)
     np.testing.assert_allclose(divided, alone, atol=1e-4)
+    assert len(submitted)==4 # A piece of work for each block
