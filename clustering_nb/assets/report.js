@@ -361,6 +361,7 @@ function listen() {
   map.on('plotly_relayout', changed => { if (Object.keys(changed).some(key => /axis|autosize|width/.test(key))) { clearTimeout(still); still = setTimeout(relabel, 80); } });
   let pressed = null; // Where a click began that plotly has not answered: it knows what lies under the mouse only 50 ms after the last time it looked
   map.on('plotly_click', e => { pressed = null; show(imageAt(e)); });
+  map.on('plotly_doubleclick', () => { pressed = null; }); // The view is another now
   map.addEventListener('click', e => {
     const i = pressed && e.target.closest('.nsewdrag') ? nearestTo(...pressed) : -1;
     pressed = null;
