@@ -154,9 +154,9 @@ def test_a_quick_click_counts(visit):
       send(document.querySelector('.dragcover'), 'mouseup', by);
     }"""
     page.evaluate(quick, [x, y, 200])
-    page.wait_for_timeout(300)
+    page.wait_for_timeout(1000) # Sooner, it would be a double click
     assert page.locator('#picture').is_hidden()
-    page.evaluate(quick, [x, y, 0])
+    page.evaluate(quick, [*page.evaluate(PLACE, 7), 0])
     page.wait_for_selector('#picture:not([hidden])')
     assert '\n8 of ' in page.inner_text('#facts-of') # The place in its cluster, whose images are the trace's points
 
