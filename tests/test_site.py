@@ -123,6 +123,11 @@ def test_figures_and_tables(library):
     assert 'aria-label="A map. Figure of points or lines"' in found[0]
     assert '<div class="table-scroll"><table' in found[1] and 'border=' not in found[1] and 'scoped' not in found[1]
 
+def test_recipes_in_tables_can_be_broken():
+    found = nbfilter.tables('<table><tr><th>0</th><td>pixels+pca:50+umap:10,n_neighbors=30+kmeans:10</td><td>0.5 ± 0.1</td><td>self-supervised</td></tr></table>')
+    assert '<td class="recipe">pixels+<wbr>pca:50+<wbr>umap:10,<wbr>n_neighbors=30+<wbr>kmeans:10</td>' in found
+    assert found.count('recipe')==1
+
 def test_figures_in_words():
     axis = lambda words: {'title': {'text': words}}
     fig = {'data': [{'type': 'bar', 'name': 'a "b"'}, {'type': 'scatter'}], 'layout': {'title': {'text': '<b>Sizes</b>'}, 'xaxis': axis('class'), 'xaxis2': axis('class'), 'yaxis': axis('images')}}

@@ -251,9 +251,10 @@ def figure(fig, uid, up):
             f'<script>(f=>{{f.config=Object.assign({{responsive:true,displaylogo:false}},f.config);Plotly.newPlot("{uid}",f)}})({js})</script>')
 
 def tables(markup):
-    "Tables of pandas: the frame and the inline style go, and a wide one scrolls inside of itself."
+    "Tables of pandas: the frame and the inline style go, a wide one scrolls inside of itself, and a recipe is broken where its steps and parameters end."
     markup = re.sub(r'<style scoped>.*?</style>\s*', '', markup, flags=re.S)
     markup = re.sub(r'(<table[^>]*?) border="\d+"', r'\1', markup).replace('<table', f'<table {AS_IT_IS}')
+    markup = re.sub(r'<(td|th)>([a-z][^<\s+]*\+[a-z][^<\s]*|[^<\s]{33,})</\1>', lambda m: f'<{m[1]} class="recipe">'+re.sub(r'([+,])', r'\1<wbr>', m[2])+f'</{m[1]}>', markup)
     return re.sub(r'<table\b.*?</table>', lambda m: f'<div class="table-scroll">{m[0]}</div>', markup, flags=re.S)
 
 def output(o, uid, up, first):
