@@ -1,4 +1,5 @@
 "Schedulers and workers that are real processes on the loopback interface, and what happens when one of them ends."
+import asyncio
 import os
 import re
 import signal
@@ -136,6 +137,15 @@ def fill_memory(item):
     if item=='much': kept = [np.ones(1<<26) for _ in range(8)]; time.sleep(30); return len(kept)
     return item
 
+def impatient(monkeypatch, seconds):
+    "Clients wait no longer."
+    client = distributed.Client
+    def made(*args, **kwargs):
+        found = client(*args, **kwargs)
+        found._timeout = seconds
+        return found
+    monkeypatch.setattr(distributed, 'Client', made)
+
 @pytest.mark.parametrize('moment', ['asking for workers', 'submitting', 'waiting', 'fetching'])
 def test_the_scheduler_goes_at_a_bad_moment(machines, moment, monkeypatch):
     machines.add()
@@ -148,12 +158,7 @@ def test_the_scheduler_goes_at_a_bad_moment(machines, moment, monkeypatch):
             threading.Timer(.5, os.killpg, [machines.scheduler.pid, signal.SIGKILL]).start()
         return first(*args, **kwargs)
     monkeypatch.setattr(owner, name, kill_and_go_on)
-    client = distributed.Client
-    def impatient(*args, **kwargs):
-        found = client(*args, **kwargs)
-        found._timeout = 3 # So long does it try to come back
-        return found
-    monkeypatch.setattr(distributed, 'Client', impatient)
+    impatient(monkeypatch, 3) # So long does it try to come back
     with pytest.raises(ConnectionError, match='does not answer any more'), connect(machines.address) as workers:
         for _ in distribute(workers, fill_memory, [*range(1000)]): pass
     assert len(called)>1
@@ -163,6 +168,49 @@ def test_out_of_memory(machines):
     with connect(machines.address) as workers: found = dict(distribute(workers, fill_memory, ['a little', 'much', 'a little more']))
     assert found[0]=='a little' and found[2]=='a little more'
     assert isinstance(found[1], RuntimeError) and 'run out of memory' in str(found[1])
+
+def with_large(item, large, folder=None):
+    "Needs what was sent beforehand; may kill its worker, once or always."
+    if item=='kill always' or item=='kill once' and not (folder/'killed').exists():
+        if item=='kill once': (folder/'killed').touch()
+        os._exit(1)
+    return item,int(large.sum())
+
+def test_what_was_sent_is_lost_with_the_last_worker(machines):
+    machines.add() # Its nanny starts it again
+    large = np.ones(1<<18)
+    with connect(machines.address) as workers: found = dict(distribute(workers, with_large, ['a', 'kill once', 'b', 'kill always', 'c'], (large, machines.folder)))
+    assert [found[i] for i in (0, 1, 2, 4)]==[(item, 1<<18) for item in ('a', 'kill once', 'b', 'c')]
+    assert isinstance(found[3], RuntimeError) and 'died' in str(found[3])
+
+def test_workers_come_after_something_large_was_asked_for(machines, monkeypatch):
+    impatient(monkeypatch, 1) # So long does Dask itself wait for workers that things can be sent to
+    later = threading.Timer(3, machines.add)
+    later.start()
+    with connect(machines.address) as workers: assert dict(distribute(workers, with_large, ['a'], (np.ones(1<<18),)))=={0: ('a', 1<<18)}
+    later.join()
+
+def test_a_result_that_takes_long_to_arrive(monkeypatch):
+    first,asked = distributed.Client._gather,[]
+    async def slow(*args, **kwargs):
+        asked.append(1)
+        await asyncio.sleep(.5)
+        return await first(*args, **kwargs)
+    monkeypatch.setattr(distributed.Client, '_gather', slow)
+    monkeypatch.setattr(clustering_nb.distributed, 'FETCH', .1)
+    with connect('local:1') as workers: assert dict(distribute(workers, with_large, ['a'], (np.ones(3),)))=={0: ('a', 3)}
+    assert len(asked)>1
+
+def test_images_of_a_study_are_sent_once(monkeypatch):
+    images,sent = load('digits'),[]
+    with connect('local:1') as workers:
+        first = workers.client.scatter
+        monkeypatch.setattr(workers.client, 'scatter', lambda x, **kwargs: (sent.append(x), first(x, **kwargs))[1])
+        monkeypatch.setattr(clustering_nb.distributed, 'LARGE', 1<<16)
+        assert dict(distribute(workers, count, [0, 1, 2], (images, 'a word')))=={0: 1797, 1: 1798, 2: 1799}
+    assert len(sent)==1 and sent[0] is images
+
+def count(item, images, word): return item+len(images)
 
 def test_embedding_is_the_same(photos, machines, monkeypatch):
     pretrained = pytest.importorskip('clustering_nb.pretrained', reason="torch is not installed: pip install 'clustering_nb[torch]'")
