@@ -32,7 +32,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError, features
 
 from .core import Registry, cache_folder, check_memory, did_you_mean, installed, need, patch_to, printable, progress
 from .core import fingerprint as _hash
-from .vectors import DiskVectors, read_vectors
+from .vectors import DiskVectors, missing_labels, read_vectors
 
 # %% ../nbs/10_data.ipynb #f668ddf2
 MAX_PIXELS = 150_000_000 # Larger images are refused before they are decoded
@@ -394,15 +394,12 @@ def _check_array(data):
     return data
 
 # %% ../nbs/10_data.ipynb #4e40be80
-def _is_missing(v): return v is None or type(v).__name__ in ('NAType', 'NaTType') or isinstance(v, (float, np.floating, np.datetime64, np.timedelta64)) and v!=v
-
 def _check_labels(labels, class_names, n):
     "Classes as numbers from 0 and their names."
     if labels is None: return None,None
     given,labels = labels,np.asarray(labels)
     if labels.shape!=(n,): raise ValueError(f"Expected one class per image, shape ({n},); got `labels` {labels.shape}.")
-    lost = 0 if isinstance(given, np.ndarray) and labels.dtype.kind not in 'fOmM' else sum(map(_is_missing, given))
-    if lost: raise ValueError(f"{lost} of {n} images have no class (None or NaN). Leave them out, or give no `labels` at all.")
+    if lost := missing_labels(given): raise ValueError(f"{lost} of {n} images have no class (None or NaN). Leave them out, or give no `labels` at all.")
     try: values,numbers = np.unique(labels, return_inverse=True)
     except TypeError: values,numbers = np.unique(labels := np.array([str(v) for v in labels]), return_inverse=True) # Numbers and words can't be ordered
     if class_names is None: return numbers.astype(np.int32),tuple(printable(v) for v in values.tolist())
