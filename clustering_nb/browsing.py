@@ -129,13 +129,14 @@ def make_sheets(
 def drop_other_sheets(
     report, # The page, `report.html`; its pictures are in `report_files`
 ):
-    "Remove what earlier reports left beside a page, and nothing that isn't a folder of sheets, or that the page shows."
+    "Remove what earlier reports left beside a page, and nothing that isn't a folder of sheets, or that the page shows, or one of the same name (`.html` and `.htm`)."
     report = Path(report)
     folder = report.with_name(f'{report.stem}_files')
     if folder.is_symlink() or not folder.is_dir(): return
-    said = re.search(r'"folder":"(?:[^"\\]|\\.)*/([0-9a-f]{16})"', report.read_text(encoding='utf-8')) if report.is_file() else None
+    pages = [p for p in {report, report.with_suffix('.html'), report.with_suffix('.htm')} if p.is_file()] # Pages of one name share a folder
+    said = {found[1] for p in pages if (found := re.search(r'"folder":"(?:[^"\\]|\\.)*/([0-9a-f]{16})"', p.read_text(encoding='utf-8')))}
     for old in folder.iterdir():
-        if abandoned(old) or (not said or old.name!=said[1]) and re.fullmatch('[0-9a-f]{16}', old.name) and (old/'small0.jpg').is_file(): remove_folder(old)
+        if abandoned(old) or old.name not in said and re.fullmatch('[0-9a-f]{16}', old.name) and (old/'small0.jpg').is_file(): remove_folder(old)
     with suppress(OSError): folder.rmdir() # If nothing is left in it
 
 # %% ../nbs/75_browsing.ipynb #e5e70d44
@@ -175,7 +176,7 @@ def group_tree(
             now[inside] = len(nodes)
             nodes.append({'level': j, 'k': k, 'parent': parent, 'n': int(inside.sum())})
         for parent in np.unique(holder[labels<0]).tolist(): # What the groups of this level leave over
-            if parent>=0 and nodes[parent]['k']<0 or parent<0 and j: continue # Left over before
+            if parent>=0 and nodes[parent]['k']<0 and not any(node['parent']==parent for node in nodes): continue # Left over before, all of it
             inside = (labels<0)&(holder==parent)
             now[inside] = len(nodes)
             nodes.append({'level': j, 'k': -1, 'parent': parent, 'n': int(inside.sum())})

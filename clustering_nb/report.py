@@ -532,10 +532,13 @@ def level_views(
     if not levels and vectors is not None and len(run.names)>=12 and not run.images.is_vectors: levels = {'groups': MacroCategories().fit(vectors, run.labels).macro_labels(run.labels, round(len(run.names)**.5))}
     numbered = {name: number_clusters(l, len(run)) for name,l in (levels or {}).items()}
     pairs,first = merge_levels({name: l for name,(l,_) in numbered.items()}, run.labels)
-    views = []
+    titles,level_titles,stability,views = titles or {},level_titles or {},stability or {},[]
+    def called(known, names): # By the numbers that clusters have at the level that they share
+        for name in (k for k in known if level_titles.get(k) and k in numbered): return {int(here): level_titles[name][int(there)] for here,there in zip(names, numbered[name][1]) if int(there) in level_titles[name]}
+        return {}
     for i,(known,l) in enumerate(pairs):
         r = run if i==first else replace(make_run(run.images, l, run.xy, None, vectors), names=numbered[known[0]][1])
-        views.append(LevelView(', '.join(known), r, (titles if i==first else (level_titles or {}).get(known[0])) or {}, (stability or {}).get(known[0])))
+        views.append(LevelView(', '.join(known), r, i==first and titles or called(known, r.names), next((stability[k] for k in known if stability.get(k) is not None), None)))
     return views,first
 
 # %% ../nbs/80_report.ipynb #d965eb71

@@ -1,5 +1,6 @@
 "The HTML report in a real browser: what it draws, how it reacts, and that it loads and runs nothing but itself."
 import io
+import json
 import re
 import shutil
 import time
@@ -467,6 +468,46 @@ def test_pictures_of_a_report_are_not_photos(album):
     found = load(pages['beside'].parent)
     assert len(found)==len(album[0]) and found.ignored['pictures of a report']>=1
 
+def test_the_large_table_is_read_by_keyboard(visit, tmp_path):
+    classes = np.repeat(np.arange(40), 5)
+    clusters = np.where(np.arange(200)%5<3, classes, (classes+7)%40)
+    path = write_report(tmp_path/'table.html', Images(np.zeros((200, 3), np.float32), classes), clusters, np.random.default_rng(0).normal(size=(200, 2)))
+    page = visit(path)
+    said = lambda: re.fullmatch(r'Class (\d+), cluster (\d+): (\d+) of the 5 of the class.', page.inner_text('#heat-text')).groups()
+    page.focus('#heat')
+    page.keyboard.press('ArrowRight')
+    first = said()
+    assert first[0]=='0' and page.get_attribute('#heat-text', 'aria-live')=='polite'
+    seen = [said()]
+    for _ in range(5):
+        page.keyboard.press('Shift+ArrowRight')
+        seen.append(said())
+    assert sum(int(n) for _,_,n in dict.fromkeys(seen) if n!='0')==5 and {c for c,_,_ in seen}=={'0'} # All cells of the class that hold something
+    page.keyboard.press('ArrowDown')
+    assert said()[0]=='1'
+    page.keyboard.press('Home'); page.keyboard.press('End'); last = said()[1]
+    page.keyboard.press('ArrowRight')
+    assert said()[1]==last # There is no further column
+    page.hover('#heat', position={'x': 2, 'y': 2})
+    assert page.get_attribute('#heat-text', 'aria-live')=='off' and said()[:2]==first[:2]
+
+def test_titles_and_agreement_of_equal_levels(tmp_path):
+    "Whatever name of a level they are given by, and by the numbers of that level."
+    labels = np.repeat([5, 7, -1], 10)
+    levels = {'coarse': np.where(labels<0, -1, 0), 'medium': labels, 'fine': np.where(labels<0, -1, labels-5)}
+    text = write_report(tmp_path/'a.html', Images(np.zeros((30, 3), np.float32)), labels, np.random.default_rng(0).normal(size=(30, 2)), levels=levels, level_titles={'fine': {0: 'BIRDS', 2: 'CATS'}, 'coarse': {0: 'ALL'}}, stability={'fine': .77}).read_text()
+    facts = json.loads(re.search(r'<script[^>]*id="facts"[^>]*>(.*?)</script>', text, re.S)[1])
+    assert [l['titles'] for l in facts['levels']]==[['ALL'], ['BIRDS', 'CATS']] and '.77' in text
+
+def test_pages_of_one_name_share_a_folder(album, tmp_path):
+    images = album[0]
+    write = lambda name, n: write_report(tmp_path/name, images[:n], album[1][:n], np.random.default_rng(0).normal(size=(n, 2)), picture_bytes=0)
+    shown = lambda path: re.search(r'"folder":"([^"]*)"', path.read_text())[1]
+    one,two = write('s.html', 40),write('s.htm', 50)
+    assert shown(one)!=shown(two) and all((tmp_path/shown(p)/'small0.jpg').is_file() for p in (one, two))
+    write('s.html', 45)
+    assert len([*(tmp_path/'s_files').iterdir()])==2 # What a page showed before goes
+
 def test_very_many_points(visit, tmp_path, monkeypatch):
     "A page that has some of the points says of all of them how many there are; what it shows of an image is that image's."
     monkeypatch.setattr('clustering_nb.report.MOST_POINTS', 1000)
@@ -497,5 +538,7 @@ def test_very_many_points(visit, tmp_path, monkeypatch):
     assert place<=shown<total==(np.where(fine<0, -1, fine//9)==fine[i]//9).sum()
     page.fill('#search', f'file {i}.')
     assert page.inner_text('#found-text').startswith('1 found')
-    page.locator('#tree button.cell').first.click()
-    assert 'of them here' in page.inner_text('#tree-text') or page.locator('#tree button.cell').count()
+    for _ in range(2): page.locator('#tree button.cell').first.click() # A coarse group, and one in it
+    page.wait_for_selector('#tree.gallery .thumb')
+    words = re.fullmatch(r'([\d\u202f]+) images?, ([\d\u202f]+) of them here, .*', page.inner_text('#tree-text'))
+    assert number(words[1])>number(words[2])>0

@@ -305,11 +305,30 @@ function heat() {
     paint.globalAlpha = .12 + .88 * Math.sqrt(n / numbers.totals[r]);
     paint.fillRect(c * width, r * height, width - (width > 5), height - (height > 5));
   });
+  if (heat.at) {
+    const [r, c] = heat.at;
+    paint.globalAlpha = 1; paint.strokeStyle = css('ink'); paint.lineWidth = 2;
+    paint.strokeRect(c * width - 1, r * height - 1, width + 1, height + 1);
+  }
+  const say = (r, c) => { $('heat-text').textContent = `Class ${facts.classes[rows[r]]}, ${columns[c] < 0 ? 'no cluster' : 'cluster ' + levels[facts.level].clusters[columns[c]]}: ${thin(numbers.cells[r * columns.length + c])} of the ${thin(numbers.totals[r])} of the class.`; };
   canvas.onpointerdown = canvas.onpointermove = e => {
     const box = canvas.getBoundingClientRect(), c = Math.floor((e.clientX - box.left) / width), r = Math.floor((e.clientY - box.top) / height);
     if (!(r >= 0 && r < rows.length && c >= 0 && c < columns.length)) return;
-    const n = numbers.cells[r * columns.length + c];
-    $('heat-text').textContent = `Class ${facts.classes[rows[r]]}, ${columns[c] < 0 ? 'no cluster' : 'cluster ' + levels[facts.level].clusters[columns[c]]}: ${thin(n)} of the ${thin(numbers.totals[r])} of the class.`;
+    $('heat-text').setAttribute('aria-live', 'off'); // Else each cell on the way is read aloud
+    say(r, c);
+  };
+  canvas.onkeydown = e => { // A cell further, to the next that isn't empty with Shift, or to either end of the row
+    const step = {ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0], Home: [0, -Infinity], End: [0, Infinity]}[e.key];
+    if (!step || e.ctrlKey || e.altKey || e.metaKey) return;
+    e.preventDefault();
+    const within = (v, n) => Math.max(0, Math.min(n - 1, v)), on = ([r, c]) => [within(r + step[0], rows.length), within(c + step[1], columns.length)];
+    let to = heat.at ? on(heat.at) : [0, step[1] === Infinity ? columns.length - 1 : 0];
+    while (e.shiftKey && !numbers.cells[to[0] * columns.length + to[1]] && String(on(to)) !== String(to)) to = on(to);
+    heat.at = to;
+    $('heat-text').setAttribute('aria-live', 'polite');
+    heat(); say(...to);
+    const scroll = canvas.parentElement, x = to[1] * width;
+    if (x < scroll.scrollLeft || x + width > scroll.scrollLeft + scroll.clientWidth) scroll.scrollLeft = x - scroll.clientWidth / 2;
   };
 }
 function counts(rows, columns) {
@@ -433,9 +452,12 @@ function search(text) {
 // ---- Groups of groups: boxes as large as the groups, which one opens
 const PAGE = 120; // Photos that a gallery shows at once
 function membersOf(node) {
+  if (node.members) return node.members;
   const l = unpack(node.level);
-  node.members ??= [...l.order].filter(i => node.k >= 0 ? l.labels[i] === node.k : l.labels[i] < 0 && (node.parent < 0 || unpack(node.level - 1).labels[i] === facts.tree[node.parent].k));
-  return node.members;
+  if (node.k >= 0) return node.members = [...l.order].filter(i => l.labels[i] === node.k);
+  const parent = facts.tree[node.parent], within = parent && new Set(membersOf(parent)); // In it, and in no group since
+  const since = levels.map((_, j) => j).filter(j => j > (parent ? parent.level : node.level - 1) && j <= node.level).map(j => unpack(j).labels);
+  return node.members = [...l.order].filter(i => since.every(s => s[i] < 0) && (!within || within.has(i)));
 }
 function children(id) {
   let found = facts.tree.map((t, j) => j).filter(j => facts.tree[j].parent === id);
