@@ -54,7 +54,7 @@ def parser()->argparse.ArgumentParser: # See its help
     p = argparse.ArgumentParser('clustering-nb', description="Which natural groups do these images have? Unsupervised image clustering.", epilog=_examples, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('--version', action='store_true', help="print the version and stop")
     commands = p.add_subparsers(dest='command', metavar='COMMAND')
-    r = commands.add_parser('run', help="cluster images and write a report", description="Cluster images; write assignments.csv, clusters.csv, scores.json, run.json, reference.npz and report.html (for very many photos with report_files; with a trained embedder its weights, with --once copies.csv). Names that somebody wrote into clusters.csv are kept.")
+    r = commands.add_parser('run', help="cluster images and write a report", description="Cluster images; write assignments.csv, clusters.csv, scores.json, run.json, reference.npz and report.html (for very many photos with report_files; with a trained embedder its weights, with --once copies.csv). Names that somebody wrote into clusters.csv there are kept.")
     r.add_argument('data', type=os.path.expanduser, metavar='DATA', help="name of a data set, folder of photos (a class per subfolder, or flat), .zip of one, .npz, .npy or .zarr")
     r.add_argument('--recipe', default='', metavar='R', help="steps joined by +, e.g. pca:50+umap:10+gmm:10; by default the best embedder at hand for photos, pixels for others, PCA, UMAP, and a clusterer that finds the number of clusters")
     r.add_argument('--embedder', default='', metavar='E', help="what to begin with, the rest as by default, e.g. efficientnet_lite0, descriptors or timm:NETWORK")

@@ -274,7 +274,7 @@ def export_run(
     target, # Folder to sort into; made if need be
     how='copy', # `copy`, `symlink` or `hardlink`
     source=None, # Where the photos are, if they moved since the run
-)->dict: # Number of photos by what became of them: `done`, `there already`, and (name, reason) of each that was `left`; and `notes` on names of clusters
+)->dict: # Number of photos by what became of them: `done`, `there already`, and (name, reason) of each that was `left`; and `notes` on names of clusters, and on photos that lie there twice
     "Sort the photos of a run into a folder per cluster; originals and what exists are never touched."
     if how not in _hows: raise ValueError(f"Unknown way {how!r}. {did_you_mean(how, _hows)}")
     run,target = read_run(folder),Path(target)
@@ -295,7 +295,18 @@ def export_run(
         if not known.get(run.images[i]): found['left'].append((run.images[i], 'not there any more')); continue
         name = known[run.images[i]].pop(0)
         _one(files, root, name, target.joinpath(*place), how, aside, found, run.images[i], digests.get(run.images[i]))
+    found['notes'] += _also_elsewhere(target, [place for _,place in plan])
     return found
+
+def _also_elsewhere(target, places):
+    "A note on files of the same names in other folders, such as those of an export before clusters had names."
+    names,places,where = {name for _,name in places},set(places),Counter()
+    for d in sorted(target.iterdir()):
+        if d.is_dir() and not d.is_symlink(): where[d.name] += sum((d.name, f.name) not in places and f.name in names for f in d.iterdir())
+    where = +where # Those with any
+    if not where: return []
+    several = len(where)>3
+    return [f"{where.total():,} files of the same names lie in other folders of {printable(target)} ({', '.join(printable(d) for d in [*where][:3])}{' and others' if several else ''}), perhaps from an earlier export; so photos may be there twice. Nothing is deleted: export into a new folder, or delete those that you don't want."]
 
 def _inside(path, root): return root.resolve()==path.resolve() or root.resolve() in path.resolve().parents
 

@@ -37,7 +37,7 @@ def test_what_is_stale_is_executed_once(project, monkeypatch, capsys):
     assert done[2:]==['results.ipynb']
     (project/'nbs/studies/one.ipynb').write_text(json.dumps(notebook('from clustering_nb.metrics import score', '1+2')))
     studies.main(['--list'])
-    assert 'nbs/studies/one.ipynb: stale' in capsys.readouterr().out and len(done)==3
+    assert 'nbs/studies/one.ipynb: stale (its cells)' in capsys.readouterr().out and len(done)==3
     studies.main([])
     assert done[3:]==['one.ipynb']
     studies.main(['--all', str(project/'nbs/studies/one.ipynb')])
@@ -52,8 +52,10 @@ def test_a_study_that_fails_stays_stale(project, monkeypatch, capsys):
 def test_other_code_makes_a_study_stale(project, monkeypatch):
     import clustering_nb.core
     first = studies.fingerprint('nbs/studies/one.ipynb')
-    monkeypatch.setattr(clustering_nb.core, 'code_fingerprint', lambda *m: f'other {m}')
+    monkeypatch.setattr(clustering_nb.core, '_instructions', lambda m: f'other {m}')
     assert studies.modules('nbs/studies/one.ipynb')==['clustering_nb.metrics'] and studies.fingerprint('nbs/studies/one.ipynb')!=first
+    studies.remember('nbs/studies/one.ipynb', first)
+    assert studies.stale('nbs/studies/one.ipynb')==['code of core', 'code of metrics'] and studies.stale('nbs/results.ipynb')==['no full run on record']
 
 def test_code_of_methods_that_it_only_names_makes_a_study_stale(project):
     (project/'nbs/studies/one.ipynb').write_text(json.dumps(notebook('from clustering_nb.study import run', "recipe = 'simclr:128,steps=400+umap:10+hdbscan'")))

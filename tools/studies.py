@@ -1,7 +1,7 @@
 """Execute in full whatever study is stale, then the pages that read the studies' results: `python tools/studies.py [NOTEBOOK …]`
 
 Stale is what was executed with other cells, other code of the library, other versions of the libraries that compute, or other
-results than there are now: results/executed.json holds a fingerprint of these for each notebook. An interrupted study goes on where
+results than there are now: results/executed.json holds fingerprints of these for each notebook, so `--list` can say what changed. An interrupted study goes on where
 it was, since its experiments are kept one by one."""
 import argparse
 import ast
@@ -42,22 +42,24 @@ def read_only(name):
     return [p for p in (ROOT/'results'/m for m in sorted(named)) if p.is_file()]
 
 def fingerprint(name):
-    "Of everything that decides what a notebook's outputs are, but the images."
+    "Of everything that decides what a notebook's outputs are, but the images: a digest, or a version, by what it is of."
     sys.path.insert(0, str(ROOT))
-    from clustering_nb.core import code_fingerprint
-    parts = [json.dumps(sources(name)).encode(), code_fingerprint(*modules(name)).encode() if modules(name) else b'']
-    if name in PAGES: parts += [p.read_bytes() for p in sorted((ROOT/'results').glob('*.csv'))]
-    else: parts += [p.read_bytes() for p in read_only(name)]
-    if 'gallery' in name: parts += [p.read_bytes() for p in sorted((ROOT/'nbs/studies').glob('*.ipynb'))]
-    digest = hashlib.sha256()
-    for part in parts: digest.update(hashlib.sha256(part).digest())
-    return digest.hexdigest()[:32]
+    from clustering_nb.core import _instructions, _needs, versions
+    digest = lambda x: hashlib.sha256(x if isinstance(x, bytes) else json.dumps(x).encode()).hexdigest()[:12]
+    needed = sorted(set().union(*(_needs(m.removeprefix('clustering_nb.')) for m in modules(name))))
+    found = {'its cells': digest(sources(name))}|{f'code of {m}': digest(_instructions(m)) for m in needed}|(versions() if needed else {})
+    for p in sorted((ROOT/'results').glob('*.csv')) if name in PAGES else read_only(name): found[f'results/{p.name}'] = digest(p.read_bytes())
+    for p in sorted((ROOT/'nbs/studies').glob('*.ipynb')) if 'gallery' in name else (): found[p.name] = digest(p.read_bytes())
+    return found
 
 def record():
     try: return json.loads(RECORD.read_text(encoding='utf-8'))
     except FileNotFoundError: return {}
 
-def stale(name): return record().get(name)!=fingerprint(name)
+def stale(name): # Words; none if it is up to date
+    "What is other than when a notebook was executed."
+    then,now = record().get(name),fingerprint(name)
+    return [what for what in {**then, **now} if then.get(what)!=now.get(what)] if then else ['no full run on record']
 
 def remember(name, made_with):
     "Enter a notebook into the record, which appears whole or not at all."
@@ -67,14 +69,14 @@ def remember(name, made_with):
 def main(args=None):
     p = argparse.ArgumentParser(description=__doc__.split(':')[0])
     p.add_argument('notebooks', nargs='*', help="by default all studies and the pages that read their results")
-    p.add_argument('--list', action='store_true', help="say which are stale, and run nothing")
+    p.add_argument('--list', action='store_true', help="say which are stale and why, and run nothing")
     p.add_argument('--all', action='store_true', help="also those that are up to date")
     p.add_argument('--timeout', default=21600, type=int, help="seconds a cell may take")
     a = p.parse_args(args)
     os.environ['CLUSTERING_NB_FULL'],bad = '1',0
     chosen = [Path(n).resolve().relative_to(ROOT).as_posix() for n in a.notebooks] or notebooks()
     for name in chosen:
-        if a.list: print(f"{name}: {'stale' if stale(name) else 'up to date'}"); continue
+        if a.list: print(f"{name}: {'stale ('+', '.join(stale(name))+')' if stale(name) else 'up to date'}"); continue
         if not a.all and not stale(name): print(f"{name}: up to date"); continue
         made_with = fingerprint(name)
         print(f"{name}: executing in full", flush=True)
