@@ -47,9 +47,9 @@ def _prediction_strength(x, k, n_resamples, seed):
             found.append(kept.min() if len(kept) else np.nan)
     return float(np.nanmean(found)) if np.isfinite(found).any() else float('nan')
 
-def _bic(x, k, seed):
-    kind = 'full' if len(x)>5*k*x.shape[1]**2 else 'diag' # As many parameters as the points can pay for
-    return float(clusterers.make('gmm', k, kind, 1, seed=seed).fit(x).bic(x))
+def _bic(x, k, kinds, seed):
+    "The lowest among kinds of covariances (Fraley and Raftery 2002)."
+    return min(float(clusterers.make('gmm', k, kind, 1, seed=seed).fit(x).bic(x)) for kind in kinds)
 
 # %% ../nbs/62_choosing.ipynb #aa450c0e
 def k_curve(
@@ -70,11 +70,12 @@ def k_curve(
     ks = sorted({int(k) for k in ks})
     if len(np.unique(x, axis=0))<=max(ks, default=0): raise ValueError(f"Expected more different vectors than the largest number of clusters, {max(ks, default=0)}; got {len(np.unique(x, axis=0))}.")
     if not ks or ks[0]<2 or ks[-1]>=len(x): raise ValueError(f"Expected numbers of clusters from 2 to {len(x)-1}, fewer than the {len(x)} vectors; got {ks[:1]} to {ks[-1:]}.")
+    kinds = ('diag', 'full') if len(x)>5*ks[-1]*x.shape[1] else ('diag',) # The same for all k, else the curve has a step. Full ones need points
     rows = []
     for k in progress(ks, 'numbers of clusters'):
         y = clusterers.make('kmeans', k, seed=seed).fit_predict(x)
         make = {'silhouette': lambda: silhouette(x, y, seed=seed), 'calinski_harabasz': lambda: float(calinski_harabasz_score(x, y)), 'davies_bouldin': lambda: float(davies_bouldin_score(x, y)),
-                'bic': lambda: _bic(x, k, seed), 'stability': lambda: _stability(x, k, n_resamples, seed), 'prediction_strength': lambda: _prediction_strength(x, k, n_resamples, seed)}
+                'bic': lambda: _bic(x, k, kinds, seed), 'stability': lambda: _stability(x, k, n_resamples, seed), 'prediction_strength': lambda: _prediction_strength(x, k, n_resamples, seed)}
         rows.append({'k': k, **{c: make[c]() for c in criteria}})
     return need('pandas').DataFrame(rows)
 
@@ -103,13 +104,13 @@ def k_figure(
 
 # %% ../nbs/62_choosing.ipynb #acf20739
 def cluster_stability(
-    clusterer, # Unfitted, or fitted: its parameters are used
+    clusterer, # Unfitted, or fitted: its parameters are used; or a pipeline that ends with one
     X, # Vectors, (n, d)
     labels=None, # Clusters to judge, (n,); by default those that `clusterer` finds. Negative means noise
     n_resamples=20, # Draws
     share=.5, # Of the vectors, each time
     seed=0, # Of the draws
-): # DataFrame, a row per cluster: `cluster`, `n`, mean and lowest `jaccard`, how often it `dissolved` (below .5), and `holds`
+): # DataFrame, a row per cluster: `cluster`, `n`, mean and lowest `jaccard`, how often it `dissolved` (below .5), of the draws with members of it, and `holds`
     "How surely each cluster comes again in other draws of the data."
     x = check_array(X, dtype=np.float32)
     if not isinstance(n_resamples, (int, np.integer)) or n_resamples<1: raise ValueError(f"Expected `n_resamples` as a whole number of at least 1, got {n_resamples!r}.")
@@ -123,14 +124,15 @@ def cluster_stability(
         at = np.sort(rng.permutation(len(x))[:max(2, round(share*len(x)))])
         model = scaled(_seeded(clusterer, int(rng.integers(2**31))), len(at), len(x)) # A smallest size is one among all
         found[r] = _jaccard(labels[at], model.fit_predict(x[at]), own)
-    mean = np.nanmean(found, 0) if len(own) else np.zeros(0)
-    words = np.select([mean>=.75, mean>=.6], ['yes', 'perhaps'], 'no')
-    return need('pandas').DataFrame({'cluster': own, 'n': [(labels==c).sum() for c in own], 'jaccard': mean, 'lowest': np.nanmin(found, 0) if len(own) else mean, 'dissolved': (found<.5).mean(0), 'holds': words})
+    table = need('pandas').DataFrame(found, columns=own) # Whose means leave out draws that a cluster had no part in
+    mean = table.mean().to_numpy(float)
+    words = np.select([mean>=.75, mean>=.6, np.isnan(mean)], ['yes', 'perhaps', 'unknown'], 'no')
+    return need('pandas').DataFrame({'cluster': own, 'n': [(labels==c).sum() for c in own], 'jaccard': mean, 'lowest': table.min().to_numpy(float), 'dissolved': (table<.5).where(table.notna()).mean().to_numpy(float), 'holds': words})
 
 def _seeded(clusterer, seed):
     "An unfitted copy with this seed, where it draws anything."
     model = clone(clusterer)
-    return model.set_params(random_state=seed) if 'random_state' in model.get_params() else model
+    return model.set_params(**{p: seed for p in model.get_params() if p.split('__')[-1]=='random_state'})
 
 def _jaccard(old, new, own):
     "For each old cluster, the largest Jaccard similarity to a new one; NaN if none of its members was drawn."

@@ -22,7 +22,7 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import euclidean_distances, pairwise_distances
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import NearestNeighbors
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .core import Registry, check_memory, did_you_mean, need
@@ -42,10 +42,15 @@ def minibatch_kmeans(n_clusters=10, n_init=10, batch_size=4096, seed=0):
     return MiniBatchKMeans(n_clusters, n_init=n_init, batch_size=batch_size, random_state=seed)
 
 class GMM(ClusterMixin, GaussianMixture):
-    "A Gaussian mixture that keeps the component of each point in `labels_`."
+    "A Gaussian mixture that keeps the component of each point in `labels_`. `reg_covar` is a share of the mean variance of a dimension, so units don't matter."
     def fit_predict(self, X, y=None):
         "Fit, and give the most probable component of each point, (n,)."
-        self.labels_ = GaussianMixture.fit_predict(self, X)
+        x = check_array(X, dtype=(np.float64, np.float32))
+        mean,var = x.mean(0, dtype=np.float64),float(x.var(0, dtype=np.float64).mean())
+        if np.abs(mean).max()>100*var**.5: x = x.astype(np.float64) # Far from 0, float32 loses the differences
+        given,self.reg_covar = self.reg_covar,self.reg_covar*(var or 1.)
+        try: self.labels_ = GaussianMixture.fit_predict(self, x)
+        finally: self.reg_covar = given
         return self.labels_
 
 @clusterers.add('gmm', large='sample', paper='Dempster, Laird and Rubin 1977')
@@ -214,6 +219,7 @@ class Ward(NearestPredict):
             fastcluster = need('fastcluster')
             self.tree_ = fastcluster.linkage(all_distances(x), 'ward', preserve_input=False) if matrix else fastcluster.linkage_vector(x.astype(np.float64), 'ward')
             return cut_tree(self.tree_, self.n_clusters)
+        if self.n_clusters>self.n_micro: raise ValueError(f"Asked for {self.n_clusters:,} clusters of {n:,} × {d} points, which would be merged from {self.n_micro:,} micro-clusters. Ask for fewer, or raise `n_micro`, or `max_work` for the exact tree.")
         warnings.warn(f"Ward on {n:,} × {d} would take n·n·d = {n*n*d:.0e} steps; merging {self.n_micro:,} k-means micro-clusters instead. For the exact tree, reduce to fewer dimensions or raise `max_work`.", stacklevel=4)
         seed = check_random_state(self.random_state).randint(2**31-1)
         few = PCA(50, svd_solver='covariance_eigh').fit_transform(x) if d>50 else x # Enough to tell who is close to whom
@@ -333,7 +339,7 @@ class HDBSCAN(NearestPredict):
 
     def _cluster(self, x):
         size = self.min_cluster_size or max(5, round(len(x)**.5))
-        if size<2: raise ValueError(f"Expected `min_cluster_size` of at least 2, got {size}.")
+        if size!=int(size) or size<2: raise ValueError(f"Expected `min_cluster_size` as a whole number of at least 2, got {size}.")
         if self.min_samples is not None and (not isinstance(self.min_samples, (int, np.integer)) or self.min_samples<1): raise ValueError(f"Expected `min_samples` as a whole number of at least 1, got {self.min_samples!r}.")
         if len(x)<=max(size, self.min_samples or 0, 2): labels,self.probabilities_,self.persistence_ = np.full(len(x), -1),np.zeros(len(x)),np.zeros(0)
         else:

@@ -24,7 +24,7 @@ from .clustering import NearestPredict
 from .core import check_memory, need, progress
 from .distributed import current, distribute
 from .metrics import internal_scores, score, stratified_indices
-from .reduction import UMAP, Memo, near_index, picture, weighted_place
+from .reduction import UMAP, Memo, near_index, nearest_known, picture, weighted_place
 from .vectors import DiskVectors
 
 # %% ../nbs/55_large.ipynb #55a00006
@@ -249,16 +249,17 @@ class SampledClusterer(ClusterMixin, BaseEstimator):
         return step.predict(x),step.predict_proba(x).max(1) if hasattr(step, 'predict_proba') else None
 
 def scaled(
-    step, # A clusterer, unfitted
+    step, # A clusterer, unfitted, or a pipeline that ends with one
     m, # Vectors in the sample
     n, # Vectors in all
 ): # `step`
     "Sizes that mean a number among all as that number among a sample, 5 at least (2 of DBSCAN's), if they were not smaller; the square root of n, where it is the default."
+    if hasattr(step, 'steps'): scaled(step.steps[-1][1], m, n); return step
     params = step.get_params()
     if m<n and 'min_cluster_size' in params:
         size = params['min_cluster_size'] or n**.5
         step.set_params(min_cluster_size=max(min(5, round(size)), round(size*m/n)) if size>=1 else size)
-        if type(step).__name__=='HDBSCAN' and params['min_samples']: step.set_params(min_samples=max(min(5, params['min_samples']), round(params['min_samples']*m/n)))
+        if params.get('min_samples'): step.set_params(min_samples=max(min(5, params['min_samples']), round(params['min_samples']*m/n)))
     elif m<n and 'smallest' in params: step.set_params(smallest=max(min(5, params['smallest']), round(params['smallest']*m/n)))
     elif m<n and params.get('eps') is not None: step.set_params(min_samples=max(min(2, params['min_samples']), round(params['min_samples']*m/n)))
     return step

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['reducers', 'neighbor_memo', 'MAX_EXACT', 'graph_memo', 'start_memo', 'picture_methods', 'pca', 'scale', 'nmf', 'Memo',
-           'Neighbors', 'neighbors', 'UMAP', 'near_index', 'place_beside', 'weighted_place', 'umap', 'densmap',
-           'mutual_umap', 'check_reducer', 'tsne', 'picture']
+           'Neighbors', 'neighbors', 'UMAP', 'near_index', 'place_beside', 'nearest_known', 'weighted_place', 'umap',
+           'densmap', 'mutual_umap', 'check_reducer', 'tsne', 'picture']
 
 # %% ../nbs/40_reduction.ipynb #2a541ece
 import copy
@@ -80,7 +80,7 @@ def _search(x, k, metric, seed):
     if n*n*d<=MAX_EXACT:
         distances,indices = NearestNeighbors(n_neighbors=k, metric=metric, algorithm='brute' if d>8 else 'auto').fit(x).kneighbors(x)
         return Neighbors(*_with_zeros(x, _self_first(indices.astype(np.int32)), distances.astype(np.float32)))
-    index = need('pynndescent').NNDescent(x, metric=metric, n_neighbors=k, random_state=np.random.RandomState(seed), n_trees=min(64, 5+round(n**.5/20)),
+    index = need('pynndescent').NNDescent(x.copy(), metric=metric, n_neighbors=k, random_state=np.random.RandomState(seed), n_trees=min(64, 5+round(n**.5/20)),
                                           n_iters=max(5, round(np.log2(n))), max_candidates=60, low_memory=True, n_jobs=1)
     return Neighbors(*index.neighbor_graph, index)
 
@@ -117,7 +117,7 @@ def neighbors(
     k = min(k, len(x))
     check_memory(len(x)*k*40, f"{k} neighbours of {len(x):,} points", "Take fewer neighbours.")
     found = neighbor_memo.get(lambda: _search(x, k, metric, seed), x, k, metric, seed)
-    return Neighbors(found.indices[:, :n_neighbors], found.distances[:, :n_neighbors], found.index)
+    return Neighbors(found.indices[:, :n_neighbors].copy(), found.distances[:, :n_neighbors].copy(), found.index) # Who changes them changes nothing that is remembered
 
 # %% ../nbs/40_reduction.ipynb #7ed86282
 graph_memo,start_memo = Memo(size=3),Memo(size=3)
@@ -125,12 +125,13 @@ graph_memo,start_memo = Memo(size=3),Memo(size=3)
 def _umap_graph(x, n_neighbors, metric, densmap, mix, seed):
     "A `umap.UMAP` that has the graph and no layout yet; `mix` 1 joins the two directions of an edge, 0 intersects them."
     def make():
-        knn = neighbors(x, n_neighbors, metric, seed)
-        given = (knn.indices.copy(), knn.distances.copy(), knn.index)
+        own = x.copy() # Whoever gave it may write over it later, and new points are compared with it
+        knn = neighbors(own, n_neighbors, metric, seed)
+        given = (knn.indices, knn.distances, knn.index)
         model = need('umap').UMAP(n_neighbors=n_neighbors, metric=metric, densmap=densmap, set_op_mix_ratio=mix, random_state=seed, n_jobs=1, transform_mode='graph', precomputed_knn=given)
         with warnings.catch_warnings():
             warnings.filterwarnings('ignore', message='.*vertices.*disconnected|.*n_jobs value|.*not an NNDescent object')
-            model.fit(x)
+            model.fit(own)
         if knn.index is None: # New points are then compared with all old ones
             model._small_data = True
             del model._knn_search_index
@@ -163,7 +164,7 @@ class UMAP(TransformerMixin, BaseEstimator):
     "Uniform manifold approximation and projection (McInnes, Healy and Melville 2018), sharing its graph with others on the same vectors."
     def __init__(self,
         n_components=10, # Dimensions of the result
-        n_neighbors=15, # Size of the neighbourhoods, the point itself included
+        n_neighbors=15, # Size of the neighbourhoods, the point itself included; of fewer points, all
         min_dist=0., # How tightly points may be packed
         metric='euclidean', # Distance between the vectors
         densmap=False, # Keep relative densities (Narayan, Berger and Cho 2021)?
@@ -185,12 +186,14 @@ class UMAP(TransformerMixin, BaseEstimator):
         if self.n_components<1: raise ValueError(f"Expected `n_components` of at least 1, got {self.n_components}.")
         if self.densmap and self.mutual: raise ValueError("densMAP needs all edges of the graph: take `densmap` or `mutual`, not both.")
         seed = int(self.random_state) if isinstance(self.random_state, (int, np.integer)) else check_random_state(self.random_state).randint(2**31-1)
-        self._known,self._model = x,None
+        if not isinstance(self.n_neighbors, (int, np.integer)) or self.n_neighbors<2: raise ValueError(f"Expected `n_neighbors` as a whole number of at least 2, the point itself included; got {self.n_neighbors!r}.")
+        self._model = None
+        if len(x)<4: self._known = x.copy()
         if len(x)<4: self.embedding_ = np.pad(x, ((0, 0), (0, self.n_components)))[:, :self.n_components] # Nothing to lay out
         else:
             self._model = self._lay_out(x, max(2, min(self.n_neighbors, len(x)-1)), seed)
-            self.embedding_ = self._model.embedding_
-        return self.embedding_
+            self._known,self.embedding_ = self._model._raw_data,self._model.embedding_
+        return self.embedding_.copy()
 
     def __sklearn_is_fitted__(self): return hasattr(self, 'embedding_')
 
@@ -225,7 +228,7 @@ def transform(self, X):
     "Place new points, (m, d), among the old ones: (m, n_components)."
     check_is_fitted(self)
     x = validate_data(self, X, dtype=np.float32, order='C', reset=False)
-    if np.array_equal(x, self._known): return self.embedding_
+    if np.array_equal(x, self._known): return self.embedding_.copy()
     if self._model is None or self.densmap: return self._beside(x) # umap-learn can't
     with warnings.catch_warnings():
         warnings.filterwarnings('ignore', message='.*n_jobs value')
@@ -245,7 +248,16 @@ def place_beside(
     x, # New vectors, (m, d)
 )->np.ndarray: # (m, k), float32
     "The mean position of the five nearest known vectors, weighted by closeness; what is known goes where it is."
-    return weighted_place(*index.kneighbors(x), placed)
+    return weighted_place(*nearest_known(index, x), placed)
+
+def nearest_known(
+    index, # From `near_index`
+    x, # Vectors, (m, d)
+): # Distances and numbers of the nearest known vectors, each (m, k)
+    "Neighbours among the known vectors; equal ones are at distance 0, which products of vectors don't give to the last digit."
+    far,at = index.kneighbors(x)
+    for j in range(at.shape[1]): far[(np.asarray(x)==index._fit_X[at[:, j]]).all(1), j] = 0
+    return far,at
 
 def weighted_place(
     far, # Distances to known vectors, (m, k)
@@ -253,7 +265,8 @@ def weighted_place(
     placed, # Where they are, (n, d)
 )->np.ndarray: # (m, d), float32
     "Mean positions, weighted by closeness."
-    w = np.where(far<=1e-6*(1+far.max(1, keepdims=True)), 1e12, 1/np.maximum(far, 1e-12))
+    far = far/np.maximum(far.max(1, keepdims=True), np.finfo(np.float32).tiny) # In no unit
+    w = np.where(far<=1e-6, 1e12, 1/np.maximum(far, 1e-6))
     return (placed[at]*(w/w.sum(1, keepdims=True))[..., None]).sum(1).astype(np.float32)
 
 @patch_to(UMAP)
