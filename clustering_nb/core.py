@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['did_you_mean', 'patch_to', 'all_or_nothing', 'installed', 'need', 'Entry', 'Registry', 'cache_folder', 'atomic_path',
-           'writing_to', 'aside_in', 'abandoned', 'remove_folder', 'replace_folder', 'write_text', 'write_json',
-           'plain', 'reason', 'printable', 'safe_cell', 'plain_cell', 'fingerprint', 'versions', 'code_fingerprint',
-           'prune', 'only_one', 'Cache', 'parse_value', 'sizes', 'progress_shown', 'progress', 'already_done',
-           'available_memory', 'check_memory', 'release_memory']
+           'lies_in', 'writing_to', 'aside_in', 'abandoned', 'remove_folder', 'replace_folder', 'write_text',
+           'write_json', 'plain', 'reason', 'printable', 'safe_cell', 'plain_cell', 'fingerprint', 'versions',
+           'code_fingerprint', 'prune', 'only_one', 'Cache', 'parse_value', 'sizes', 'progress_shown', 'progress',
+           'already_done', 'available_memory', 'check_memory', 'release_memory']
 
 # %% ../nbs/00_core.ipynb #05af3ac7
 import ast
@@ -214,8 +214,8 @@ def cache_folder(
 def atomic_path(
     path, # Where the file shall be in the end
 ): # Path to write to meanwhile, in the same folder
-    "Write to a temporary path; it takes the name `path` when the block ends well, and vanishes when it doesn't."
-    path = Path(path)
+    "Write to a temporary path; it takes the name `path` when the block ends well, and vanishes when it doesn't. A link stays one: what it leads to is replaced."
+    path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     tmp = path.with_name(f'.{path.name[:80]}.{os.getpid()}-{secrets.token_hex(4)}.part')
     try:
@@ -223,6 +223,14 @@ def atomic_path(
         with open(tmp, 'rb') as f: os.fsync(f.fileno())
         os.replace(tmp, path)
     finally: tmp.unlink(missing_ok=True)
+
+def lies_in(
+    path, # Need not exist
+    folder, # An existing one
+)->bool:
+    "Is `path` the folder, or inside of it, whatever either is called?"
+    there = Path(path).resolve()
+    return any(p.exists() and os.path.samefile(p, folder) for p in (there, *there.parents))
 
 # %% ../nbs/00_core.ipynb #27b09eec
 @contextmanager
@@ -313,10 +321,10 @@ def reason(
 def _shown(c): return c.isprintable() or unicodedata.category(c)=='Zs' or c in '\u200c\u200d' # Joiners belong to Persian, Hindi and emoji
 
 def printable(
-    name, # A file name as Python gives it, possibly with surrogates for bytes that are not UTF-8
+    name, # A file name as Python gives it, possibly with surrogates for bytes that are not UTF-8; or bytes
 )->str: # Valid UTF-8; odd bytes and control characters as `\xNN` or `\uNNNN`
     "A spelling of a file name that any terminal, CSV or page can hold."
-    text = str(name).encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace')
+    text = (name if isinstance(name, bytes) else str(name).encode('utf-8', 'surrogateescape')).decode('utf-8', 'backslashreplace')
     return text if text.isprintable() else ''.join(c if _shown(c) else c.encode('unicode_escape').decode() for c in text)
 
 # %% ../nbs/00_core.ipynb #c306cda6

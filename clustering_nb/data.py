@@ -114,7 +114,7 @@ def shown_size(
 ): # Width and height as it is to be looked at
     "What the header of a file tells; nothing is decoded."
     w,h = image.size
-    if image.format=='TIFF' or image.format=='PNG' and 'exif' not in image.info: return w,h # The one is turned already, the other would be decoded to look for more
+    if image.format=='TIFF' or image.format=='PNG' and not {'exif', 'Raw profile type exif'}&set(image.info): return w,h # The one is turned already, the other would be decoded to look for more
     return (h,w) if turn(image) in SIDEWAYS else (w,h)
 
 def upright(

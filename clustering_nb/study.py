@@ -14,7 +14,7 @@ import shutil
 import threading
 import time
 import warnings
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline
 
 from .clustering import clusterers, membership_strength
-from .core import Cache, abandoned, aside_in, check_memory, code_fingerprint, did_you_mean, fingerprint, need, parse_value, plain, plain_cell, printable, progress, replace_folder, safe_cell, versions, write_json, writing_to
+from .core import Cache, abandoned, aside_in, atomic_path, check_memory, code_fingerprint, did_you_mean, fingerprint, need, only_one, parse_value, plain, plain_cell, printable, progress, replace_folder, safe_cell, versions, write_json, writing_to
 from .data import IN_MEMORY, Images, LazyPixels, datasets, load
 from .embedding import embedders, photo_embedder
 from .large import EXACT, SAMPLE, adapted, expectation, expected_memory, fit_transform_disk, for_disk, on_sample, score_any
@@ -376,10 +376,40 @@ def staged(
         with writing_to(folder):
             aside.mkdir()
             yield aside
-            for f in sorted(aside.iterdir(), key=lambda f: (not f.is_dir(), f.name)): # Folders first, since files may speak of them
-                if f.is_dir(): _merge(f, folder/f.name)
-                else: os.replace(f, folder/f.name)
+            files = sorted(aside.iterdir(), key=lambda f: (not f.is_dir(), f.name!='run.json', f.name)) # Folders first, since files may speak of them; then what says whose they are
+            with only_one(f'files of {folder.resolve()}'): _move(files, folder, aside/'before')
     finally: shutil.rmtree(aside, ignore_errors=True)
+
+def _move(files, folder, before):
+    "Put files and folders in their places, all of them or none."
+    before.mkdir()
+    for f in files:
+        if f.is_file():
+            with f.open('rb') as opened: os.fsync(opened.fileno())
+    done = []
+    try:
+        for f in files:
+            if f.is_dir(): _merge(f, folder/f.name); continue
+            place = Path(os.path.realpath(folder/f.name)) # A link stays one
+            done.append((place, before/f.name, place.exists()))
+            if place.exists(): _second(place, before/f.name)
+            _replace(f, place)
+    except BaseException:
+        for place,old,was in reversed(done):
+            if not was: place.unlink(missing_ok=True)
+            elif old.exists() and not os.path.samefile(old, place):
+                with suppress(OSError): _replace(old, place) # One that could not be replaced is as it was
+        raise
+
+def _second(path, new):
+    "The file under another name, or a copy where there are no links."
+    try: os.link(path, new)
+    except OSError: shutil.copyfile(path, new)
+
+def _replace(new, old):
+    "One file in the place of another, at once; from another disk, too."
+    if new.parent.stat().st_dev==old.parent.stat().st_dev: return os.replace(new, old)
+    with atomic_path(old) as tmp: shutil.copyfile(new, tmp)
 
 # %% ../nbs/60_study.ipynb #3fe29fb5
 def write_assignments(

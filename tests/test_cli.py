@@ -137,3 +137,47 @@ def test_folder_whose_name_is_no_utf8(call, tmp_path, photos):
     assert json.loads((tmp_path/'out/run.json').read_text(encoding='utf-8'))['source'].endswith(r'caf\xe9 photos')
     sorted_ = call('export', 'out', 'sorted')
     assert sorted_.returncode==0 and f'{n} photos copied' in sorted_.stdout+sorted_.stderr, sorted_.stderr
+
+def test_files_of_somebody_else_stay(call, photos, tmp_path):
+    "Names such as files.csv are common; what we did not write is not written over, nor is the audit of other photos unasked."
+    mine = tmp_path/'project'
+    mine.mkdir()
+    for name in ('files.csv', 'run.json'): (mine/name).write_text('{"mine": 1}')
+    for command in (('audit', photos, '--quick'), ('run', photos, *SHORT)):
+        done = call(*command, '--out', mine)
+        assert done.returncode==1 and 'did not write' in done.stderr and 'Traceback' not in done.stderr, done.stderr
+    assert sorted(p.name for p in mine.iterdir())==['files.csv', 'run.json'] and all(p.read_text()=='{"mine": 1}' for p in mine.iterdir())
+    other = tmp_path/'other/photos'
+    other.mkdir(parents=True)
+    for p in photos.rglob('1*.jpg'): (other/p.name).write_bytes(p.read_bytes())
+    for _ in range(2): assert call('audit', photos, '--quick').returncode==0 # Again: its own place
+    done = call('audit', other, '--quick')
+    assert done.returncode==1 and 'holds the audit of' in done.stderr
+    assert call('audit', other, '--quick', '--out', 'runs/photos-audit').returncode==0 # Asked for
+
+def test_files_go_to_their_places_together(call, photos, tmp_path, monkeypatch):
+    "One that can't be replaced: all are as they were. A link stays one."
+    import clustering_nb.study as study
+    out,elsewhere = tmp_path/'out',tmp_path/'elsewhere'
+    with study.staged(out) as aside:
+        for name in ('a.txt', 'run.json', 'z.txt'): (aside/name).write_text('old')
+    elsewhere.mkdir(); (out/'a.txt').rename(elsewhere/'a.txt'); (out/'a.txt').symlink_to(elsewhere/'a.txt')
+    replace = study._replace
+    def refuse(new, old):
+        if old.name=='z.txt' and new.parent.name!='before': raise PermissionError(1, 'Operation not permitted', str(old))
+        return replace(new, old)
+    with monkeypatch.context() as m, pytest.raises(PermissionError):
+        m.setattr(study, '_replace', refuse)
+        with study.staged(out) as aside:
+            for name in ('a.txt', 'run.json', 'z.txt', 'new.txt'): (aside/name).write_text('new')
+    assert {p.name: p.read_text() for p in out.iterdir()}=={'a.txt': 'old', 'run.json': 'old', 'z.txt': 'old'}
+    with study.staged(out) as aside:
+        for name in ('a.txt', 'z.txt'): (aside/name).write_text('new')
+    assert (out/'a.txt').is_symlink() and (elsewhere/'a.txt').read_text()=='new' and sorted(p.name for p in out.iterdir())==['a.txt', 'run.json', 'z.txt']
+
+def test_an_empty_reference(call, photos, tmp_path):
+    assert call('run', photos, *SHORT, '--out', 'out').returncode==0
+    (tmp_path/'out/reference.npz').write_bytes(b'')
+    done = call('assign', 'out', photos)
+    assert done.returncode==1 and 'cut off' in done.stderr and 'Traceback' not in done.stderr, done.stderr
+    assert call('export', 'out', 'sorted').returncode==0
