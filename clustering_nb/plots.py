@@ -20,6 +20,7 @@ from plotly.subplots import make_subplots
 from scipy.cluster import hierarchy
 from scipy.optimize import linear_sum_assignment
 
+from .clustering import cut_tree
 from .core import printable
 from .data import Images, as_uint8
 
@@ -52,11 +53,11 @@ def label_text(
 
 def _distinct(names, longest=28):
     "Texts for the places on an axis, where two equal ones would share one place."
-    seen,found = {},[]
+    seen,taken,found = {},set(),[]
     for name in names:
-        text = label_text(name, longest)
-        seen[text] = seen.get(text, 0)+1
-        found.append(text if seen[text]==1 else f'{text} ({seen[text]})')
+        first = text = label_text(name, longest)
+        while text in taken: seen[first] = seen.get(first, 1)+1; text = f'{first} ({seen[first]})'
+        taken.add(text); found.append(text)
     return found
 
 def _check_names(names, n, what):
@@ -390,13 +391,14 @@ def _cut_height(tree, n):
     heights = np.append(0, np.sort(tree[:, 2]))
     return (heights[-n]+heights[1-n])/2 if n>1 else heights[-1]*1.05
 
-def _links(tree, n, height):
+def _links(tree, n):
     "Places of the leaves from the top, and (x, y, group or -1) of every union."
     drawn = hierarchy.dendrogram(tree, no_plot=True)
     order = drawn['leaves']
-    groups = np.unique(hierarchy.cut_tree(tree, n_clusters=n)[order, 0], return_index=True, return_inverse=True)
+    groups = np.unique(cut_tree(tree, n)[order], return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(groups[1]))[groups[2]] # Numbered from the top
-    links = [(x, y, int(rank[int((min(y)-5)//10)]) if max(x)<height else -1) for y,x in zip(drawn['icoord'], drawn['dcoord'])]
+    within = lambda y: {int(rank[int((v-5)//10)]) for v in (min(y), max(y))} # A leaf of either branch tells: groups are branches
+    links = [(x, y, g.pop() if len(g := within(y))==1 else -1) for y,x in zip(drawn['icoord'], drawn['dcoord'])]
     return order,rank,links
 
 # %% ../nbs/70_plots.ipynb #dc24d9a7
@@ -414,7 +416,7 @@ def dendrogram(
     names = _distinct(_check_names(names, c, 'names'), 24)
     if n is not None and not 1<=n<=c: raise ValueError(f"Expected `n` from 1 to {c} groups, as many as there are leaves; got {n}.")
     height = _cut_height(tree, n or 1)
-    order,rank,links = _links(tree, n or 1, height)
+    order,rank,links = _links(tree, n or 1)
     traces = [_branches(links, -1, 'above the cut', QUIET)]
     for g in range(rank.max()+1):
         colour,symbol = _style(g, _symbols)
@@ -469,7 +471,7 @@ def curve(
         y,std = _series(x, y, name)
         colour,symbol = _style(i, _symbols)
         if std is not None: bands.append(_band(x, y, std, colour))
-        lines.append(go.Scatter(x=x, y=y, name=label_text(name), mode='lines+markers' if len(x)<=60 else 'lines', line=dict(color=colour, dash=_dashes[i%len(_dashes)], width=2), marker=dict(symbol=symbol, size=8)))
+        lines.append(go.Scatter(x=x, y=y, name=label_text(name), mode='lines+markers' if len(x)<=60 or len(series)>len(_dashes) else 'lines', line=dict(color=colour, dash=_dashes[i%len(_dashes)], width=2), marker=dict(symbol=symbol, size=8, maxdisplayed=0 if len(x)<=60 else 12)))
     alt = f"{y_title or 'Values'} over {x_title or 'x'}: "+'; '.join(f'{n} from {np.nanmin(t.y):.3g} to {np.nanmax(t.y):.3g}' for n,t in zip(series, lines) if np.isfinite(t.y).any())
     fig = _figure(bands+lines, title, alt, showlegend=len(lines)>1, xaxis=dict(title_text=label_text(x_title, 60), type='log' if log_x else 'linear'), yaxis=dict(title_text=label_text(y_title, 60)))
     if mark is not None:
@@ -530,7 +532,7 @@ def histogram(
     if len(groups)==1:
         bar = go.Bar(x=mids, y=next(iter(counts.values())), width=np.diff(edges).astype(np.float32), marker=dict(color=_colours[0], line=dict(color='white', width=1)), hovertemplate='%{x:.4g}: %{y:,}<extra></extra>', showlegend=False)
         return _figure([bar], title, alt, bargap=0, **axes)
-    lines = [go.Scatter(x=mids, y=c, name=label_text(k), mode='lines', line=dict(shape='hvh', dash=_dashes[i%len(_dashes)], color=_style(i, _symbols)[0], width=2)) for i,(k,c) in enumerate(counts.items())]
+    lines = [go.Scatter(x=mids, y=c, name=label_text(k), mode='lines+markers' if len(counts)>len(_dashes) else 'lines', line=dict(shape='hvh', dash=_dashes[i%len(_dashes)], color=_style(i, _symbols)[0], width=2), marker=dict(symbol=_style(i, _symbols)[1], size=7, maxdisplayed=12)) for i,(k,c) in enumerate(counts.items())]
     return _figure(lines, title, alt, **axes)
 
 # %% ../nbs/70_plots.ipynb #99c451f7
@@ -628,9 +630,12 @@ def panels(
         for trace in f.data:
             fig.add_trace(trace, **at)
             if trace.name:
-                fig.data[-1].update(legendgroup=trace.name, showlegend=trace.name not in entered and f.layout.showlegend is not False)
-                entered.add(trace.name)
+                shown = trace.showlegend is not False and f.layout.showlegend is not False
+                fig.data[-1].update(legendgroup=trace.legendgroup or trace.name, showlegend=shown and trace.name not in entered)
+                if shown: entered.add(trace.name)
         x,y = fig.get_subplot(**at)
+        for trace in fig.data[len(fig.data)-len(f.data):]:
+            if trace.type=='heatmap': trace.update(colorbar=dict(x=x.domain[1], xpad=4, y=sum(y.domain)/2, len=y.domain[1]-y.domain[0])) # Beside its own panel
         x.update(f.layout.xaxis.to_plotly_json()); y.update(f.layout.yaxis.to_plotly_json())
         names = [a.plotly_name.replace('axis', '') for a in (x, y)]
         if y.scaleanchor: y.scaleanchor = names[0]

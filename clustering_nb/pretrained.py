@@ -144,14 +144,16 @@ def _torchvision(name, weights, side):
     models = need('torchvision', 'torch').models
     known = models.list_models(module=models)
     if name not in known: raise ValueError(f"torchvision has no network {name!r}. {did_you_mean(name, known)}")
-    entry = models.get_model_weights(name).DEFAULT
+    every = models.get_model_weights(name)
+    named = next((w for w in every if weights and w.url.rsplit('/', 1)[-1]==Path(weights).name), None) # A file that came from there
+    entry,own = named or every.DEFAULT,bool(weights) and named is None
     p = entry.transforms()
     if name in ('googlenet', 'inception_v3'): more = {'init_weights': False, 'aux_logits': True, 'transform_input': True} # As their weights want it
     else: more = {'image_size': p.crop_size[0]} if name.startswith('vit_') else {} # Weights for larger squares have more places
     with seeded(0): net = models.get_model(name, weights=None, **more) # Drawing initial weights must not move the global generator
     net = _put_state(net, weights or _download(entry.url, f"torchvision's {name}"))
     facts = NetworkFacts(name, 'torchvision', p.crop_size[0], p.resize_size[0], tuple(p.mean), tuple(p.std), p.interpolation.value,
-                         entry.meta.get('license', 'BSD-3-Clause'), f"ImageNet-1K, {len(entry.meta['categories']):,} classes" if 'SWAG' not in entry.name else 'hashtags of photos, then ImageNet-1K', True)
+                         'that of the given file' if own else entry.meta.get('license', 'BSD-3-Clause'), 'that of the given file' if own else f"ImageNet-1K, {len(entry.meta['categories']):,} classes" if 'SWAG' not in entry.name else 'hashtags of photos, then ImageNet-1K', True)
     return net,facts
 
 # %% ../nbs/33_pretrained.ipynb #b4359171
@@ -523,7 +525,7 @@ def _square(self, images):
     if isinstance(images.data, LazyPixels): images = Images(images.data.resized(f.resize, interpolation=f.interpolation)) # Decoded at the right size at once
     x = images.pixels()
     check_range(x, images.name)
-    x = torch.from_numpy(np.ascontiguousarray(x)).float()
+    x = torch.from_numpy(np.ascontiguousarray(x, dtype=None if x.dtype==np.uint8 else np.float32)).float() # In the byte order of this machine
     if images.data.dtype==np.uint8: x /= 255
     x = x[:, None].expand(-1, 3, -1, -1) if x.ndim==3 else x.movedim(-1, 1)
     if x.shape[2]!=x.shape[3]: # The square in the middle

@@ -27,7 +27,7 @@ class Views:
     "How two views of one image may differ: the largest change of each kind."
     shift: float = .1 # Share of the side
     rotation: float = 15. # Degrees
-    scale: float = .2 # Natural logarithm of the factor
+    scale: float = .2 # Natural logarithm of the factor across; up and down up to half as much again
     shear: float = 15. # Degrees
     gamma: float = .5 # Natural logarithm of the exponent that pixels are raised to
     erasing: float = .5 # Chance that a rectangle is blanked, .15 to .4 of the side wide and high

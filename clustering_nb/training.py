@@ -12,6 +12,7 @@ import inspect
 import json
 import math
 import os
+import sys
 import time
 import warnings
 from contextlib import contextmanager, suppress
@@ -285,7 +286,7 @@ def train(
     keep_at=(), # Numbers of batches after which a copy of the weights is kept
     checkpoint=None, # File to resume from and to write to
     tidy=True, # Remove that file at the end?
-    key='', # What the checkpoint must belong to
+    key='', # What the checkpoint must belong to; by default to this network, loss (by its name), images and parameters
     insist=True, # Is a checkpoint that can't be read or written an error, or does training go on without?
     desc='training', # Of the progress bar
     device=None, # By default `best_device()`
@@ -307,6 +308,7 @@ def train(
     kept_steps = set(np.atleast_1d(np.asarray(keep_at, dtype=int)).tolist()) if np.size(keep_at) else set()
     if kept_steps and not 1<=min(kept_steps)<=max(kept_steps)<=total: raise ValueError(f"Expected `keep_at` between 1 and {total}, the number of batches; got {sorted(kept_steps)}.")
     plan = {'lr': lr, 'warmup': warmup, 'decay': decay, 'total': total, 'keep_at': kept_steps, 'round': in_round}
+    key = key or fingerprint(str(net), getattr(loss, '__qualname__', ''), seed, size, drop_last, lr, warmup, decay, weight_decay, validation, patience, total, in_round, *(t.cpu().numpy() for t in tensors))
     key = f'{key} {device.type} {"bfloat16" if half else "float32"}'
     batch = lambda idx: (as_floats(tensors[0][idx], device), *(t[idx].to(device) for t in tensors[1:]))
     known = {}
@@ -319,6 +321,7 @@ def train(
         if checkpoint and _resume(state, checkpoint, key, plan, insist): already_done(bar, min(state.round*in_round, total))
         _run(state, loss, batch, orders, total, plan, (val_at, size, patience), autocast, bar, checkpoint, key, insist)
     if state.best: put_weights(net, state.best)
+    elif not all(p.isfinite().all() for p in net.parameters()): raise RuntimeError(f"The weights are no longer finite numbers after the last step. Take a smaller `lr`, or look for extreme pixels.")
     if checkpoint and tidy:
         with suppress(OSError): Path(checkpoint).unlink()
     return state.history,state.kept
@@ -357,7 +360,9 @@ def _code_of(cls):
     bare = lambda v: getattr(v, 'fget', None) or getattr(v, '__func__', v) # Of a property, or a method of the class
     for c in cls.__mro__:
         if c.__module__.startswith('clustering_nb.'): ours.add(c.__module__)
-        elif c.__module__.split('.')[0] not in ('sklearn', 'builtins'): others.append({k: inspect.getsource(bare(v)) if callable(bare(v)) else repr(v) for k,v in vars(c).items() if callable(bare(v)) or isinstance(v, (int, float, str, tuple))})
+        elif c.__module__.split('.')[0] not in ('sklearn', 'builtins'):
+            file = getattr(sys.modules.get(c.__module__), '__file__', None)
+            others.append({k: inspect.getsource(bare(v)) if callable(bare(v)) else repr(v) for k,v in vars(c).items() if callable(bare(v)) or isinstance(v, (int, float, str, tuple, list, dict, set, type(None)))}|({'': Path(file).read_text(encoding='utf-8')} if file else {})) # With what its module has beside it
     return cls.__module__,code_fingerprint(*sorted(ours)),others
 
 def chunk_size(

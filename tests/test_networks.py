@@ -235,3 +235,19 @@ def test_half_a_fit_is_none(monkeypatch):
     np.testing.assert_array_equal(net.transform(few), before)
     with pytest.raises(KeyboardInterrupt): (new := make('ae')).fit(few)
     with pytest.raises(Exception, match='not fitted yet'): new.transform(few)
+
+def test_code_of_a_class_of_somebody_else(tmp_path, monkeypatch):
+    "What its module holds beside it counts, and lists; a training of other code is not gone on with."
+    import importlib
+    import sys
+
+    from clustering_nb.training import _code_of
+    monkeypatch.syspath_prepend(str(tmp_path)); monkeypatch.setattr(sys, 'dont_write_bytecode', True)
+    found = []
+    for weights,factor in ((1., 1), (2., 1), (1., 100), (1., 1)):
+        (tmp_path/'theirs.py').write_text(f'from clustering_nb.autoencoders import Autoencoder\ndef own_loss(x): return {factor}*x.mean()\nclass Mine(Autoencoder):\n    weights = [{weights}]\n    def _loss(self, net, batch): return {{"loss": own_loss(batch[0])*self.weights[0]}}\n')
+        sys.modules.pop('theirs', None)
+        importlib.invalidate_caches()
+        found.append(_code_of(importlib.import_module('theirs').Mine))
+    sys.modules.pop('theirs', None)
+    assert found[0]==found[3] and len(set(map(repr, found)))==3
