@@ -239,7 +239,6 @@ def test_half_a_fit_is_none(monkeypatch):
 def test_code_of_a_class_of_somebody_else(tmp_path, monkeypatch):
     "What its module holds beside it counts, and lists; a training of other code is not gone on with."
     import importlib
-    import sys
 
     from clustering_nb.training import _code_of
     monkeypatch.syspath_prepend(str(tmp_path)); monkeypatch.setattr(sys, 'dont_write_bytecode', True)
