@@ -187,9 +187,7 @@ class UMAP(TransformerMixin, BaseEstimator):
         if self.densmap and self.mutual: raise ValueError("densMAP needs all edges of the graph: take `densmap` or `mutual`, not both.")
         seed = int(self.random_state) if isinstance(self.random_state, (int, np.integer)) else check_random_state(self.random_state).randint(2**31-1)
         if not isinstance(self.n_neighbors, (int, np.integer)) or self.n_neighbors<2: raise ValueError(f"Expected `n_neighbors` as a whole number of at least 2, the point itself included; got {self.n_neighbors!r}.")
-        self._model = None
-        if len(x)<4: self._known = x.copy()
-        if len(x)<4: self.embedding_ = np.pad(x, ((0, 0), (0, self.n_components)))[:, :self.n_components] # Nothing to lay out
+        if len(x)<4: self._model,self._known,self.embedding_ = None,x.copy(),np.pad(x, ((0, 0), (0, self.n_components)))[:, :self.n_components] # Nothing to lay out
         else:
             self._model = self._lay_out(x, max(2, min(self.n_neighbors, len(x)-1)), seed)
             self._known,self.embedding_ = self._model._raw_data,self._model.embedding_

@@ -308,7 +308,7 @@ def train(
     kept_steps = set(np.atleast_1d(np.asarray(keep_at, dtype=int)).tolist()) if np.size(keep_at) else set()
     if kept_steps and not 1<=min(kept_steps)<=max(kept_steps)<=total: raise ValueError(f"Expected `keep_at` between 1 and {total}, the number of batches; got {sorted(kept_steps)}.")
     plan = {'lr': lr, 'warmup': warmup, 'decay': decay, 'total': total, 'keep_at': kept_steps, 'round': in_round}
-    key = key or fingerprint(str(net), getattr(loss, '__qualname__', ''), seed, size, drop_last, lr, warmup, decay, weight_decay, validation, patience, total, in_round, *(t.cpu().numpy() for t in tensors))
+    if checkpoint and not key: key = fingerprint(str(net), getattr(loss, '__qualname__', ''), seed, size, drop_last, lr, warmup, decay, weight_decay, validation, patience, total, in_round, *(t.cpu().numpy() for t in tensors))
     key = f'{key} {device.type} {"bfloat16" if half else "float32"}'
     batch = lambda idx: (as_floats(tensors[0][idx], device), *(t[idx].to(device) for t in tensors[1:]))
     known = {}
