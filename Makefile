@@ -7,7 +7,7 @@ FULL   := @$(PYTHON) tools/environment.py full --venv "$(VENV)"
 # Code compiled by numba is kept, so that it is compiled once and not once a process
 export NUMBA_CACHE_DIR ?= $(abspath $(VENV))/numba
 
-.PHONY: help demo test notebooks pytest lowest export execute readme studies site bench bench-folder bench-scale dist clean
+.PHONY: help demo test notebooks pytest lowest export execute readme studies site bench bench-folder bench-gpu bench-scale dist clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ bench: ## Compare time and memory with the plain way, in one run
 bench-folder: ## Time and memory of large folders of photos
 	$(FULL)
 	@$(BIN)/python benchmarks/folder.py
+
+bench-gpu: ## Compare a graphics card with the processor beside it, in one run
+	$(FULL)
+	@$(BIN)/python benchmarks/gpu.py
 
 bench-scale: ## Time and memory of up to a million vectors, and of 100 000 files with one worker and two
 	$(FULL)

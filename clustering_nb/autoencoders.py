@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .core import all_or_nothing, check_memory, did_you_mean, need, patch_to, progress, sizes
 from .data import Images, as_images, class_numbers
-from .training import NetworkEmbedder, chunk_size, epoch_order, int_seed, write_weights
+from .training import NetworkEmbedder, chunk_size, epoch_order, int_seed, reproducible, write_weights
 
 # %% ../nbs/32_autoencoders.ipynb #3b64adbe
 torch = need('torch', 'torch')
@@ -193,7 +193,7 @@ def _draw(self, z, *more):
     "Pixels of vectors, in batches."
     self.net_.eval()
     size = chunk_size(self.shape_)
-    with torch.inference_mode():
+    with torch.inference_mode(), reproducible():
         parts = [self.net_['decoder'](torch.cat([torch.from_numpy(np.ascontiguousarray(m[i:i+size])).to(self.device_) for m in (z, *more)], 1)).sigmoid().float().cpu().numpy() for i in range(0, len(z), size)]
     x = np.concatenate(parts) if parts else np.zeros((0, *self._chw), np.float32)
     return x[:, 0] if len(self.shape_)==2 else np.moveaxis(x, 1, -1)

@@ -29,7 +29,7 @@ from sklearn.utils.validation import check_is_fitted
 from .core import abandoned, aside_in, atomic_path, available_memory, cache_folder, check_memory, code_fingerprint, did_you_mean, fingerprint, need, patch_to, printable, progress, prune, reason, release_memory, remove_folder
 from .data import IN_MEMORY, Images, LazyPixels, as_images, check_range
 from .distributed import current, distribute
-from .training import best_device, fast_bfloat16, seeded
+from .training import best_device, fast_bfloat16, reproducible, seeded
 from .vectors import read_vectors, write_vectors
 
 # %% ../nbs/33_pretrained.ipynb #f53142a7
@@ -441,12 +441,12 @@ def _compute(self, images, wanted, store):
     found,block = {},[]
     batches = [wanted[i:i+self.batch_] for i in range(0, len(wanted), self.batch_)]
     load_batch = lambda batch: self._square(images._take(np.array([i for _,i in batch])))
-    at_once = torch.get_num_threads() if next(self.net_.parameters()).device.type=='cpu' else 1
-    at_once = min(at_once, available_memory()//(2*self.batch_*self.facts_.side**2*PIXEL_BYTES))
-    coming = _ahead(load_batch, batches, 2)
-    vectors = _ahead(self._forward, coming, max(at_once, 1))
+    threads,room = torch.get_num_threads(),available_memory()//(2*self.batch_*self.facts_.side**2*PIXEL_BYTES)
+    load_in,compute_in = (2,threads) if next(self.net_.parameters()).device.type=='cpu' else (threads,1) # What a card is waiting for is photos
+    coming = _ahead(load_batch, batches, max(min(load_in, room), 2))
+    vectors = _ahead(self._forward, coming, max(min(compute_in, room), 1))
     try:
-        with _no_inner_threads(), closing(coming), closing(vectors), progress(None, f'features by {self.network}', total=len(wanted), unit='image') as bar:
+        with reproducible(), _no_inner_threads(), closing(coming), closing(vectors), progress(None, f'features by {self.network}', total=len(wanted), unit='image') as bar:
             for batch,z in zip(batches, vectors):
                 found |= {d: v for (d,_),v in zip(batch, z)}
                 block += [d for d,_ in batch]
@@ -489,7 +489,7 @@ def _embed_block(batches, params, bfloat16, digest):
     embedder = _on_this_worker[key]
     if embedder.weights_digest_!=digest: raise RuntimeError(f"{embedder.network} has other weights on a worker. Install the same on all machines")
     embedder.bfloat16_ = bfloat16
-    with _no_inner_threads(): found = np.concatenate([*_ahead(embedder._forward, _ahead(embedder._square, batches))])
+    with reproducible(), _no_inner_threads(): found = np.concatenate([*_ahead(embedder._forward, _ahead(embedder._square, batches))])
     release_memory()
     return found,best_device().type
 
