@@ -1,6 +1,6 @@
 """What a graphics card is good for: the same work on it and on the processor of the same machine. `make bench-gpu`
 
-    python benchmarks/gpu.py [--only features,cae,vae,simclr,neighbours] [--photos imagenet10]
+    python benchmarks/gpu.py [--only 'features;photos alone'] [--photos imagenet10]
 
 Every measurement is a process of its own, which sees the card or doesn't. It warms up on a part of its input, and only then starts
 the clock. On the card everything is done twice with one seed, and both results are compared, digit by digit. *apart* is by how much
@@ -55,7 +55,7 @@ def training(name, width, **length):
     return job
 
 JOBS = {'features, float32': (photos, features('float32')), 'features': (photos, features('auto')), 'photos alone': (photos, squares),
-        'cae:20,epochs=3': (digits, training('cae', 20, epochs=3)), 'vae:128,epochs=6': (photos, training('vae', 128, epochs=6)),
+        'cae:20,epochs=3': (digits, training('cae', 20, epochs=3)), 'vae:128,epochs=3': (photos, training('vae', 128, epochs=3)),
         'simclr:128,steps=60': (digits, training('simclr', 128, steps=60))}
 
 def one(name, path, where):
@@ -89,19 +89,20 @@ def apart(name, card, a, processor, b):
     if 'ari' in card: return round(abs(card['ari']-processor['ari']), 4)
     return round(float(np.linalg.norm(a-b, axis=1).max()/np.linalg.norm(b, axis=1).mean()), 6)
 
-def main(names, where):
+def main(names, where, out):
     rows = []
     for name in names:
         with tempfile.TemporaryDirectory() as tmp: (card,a),(processor,b) = (measured(name, d, Path(tmp)/f'{d}.npy', where) for d in ('cuda', 'cpu'))
         rows.append({'job': name, 'images': card['n'], 'processor': processor['device'], 'processor_seconds': round(processor['seconds'], 2), 'card': card['device'], 'card_seconds': round(card['seconds'], 2),
                      'times_faster': round(processor['seconds']/card['seconds'], 1), 'apart': apart(name, card, a, processor, b), 'same_twice': card['same_twice'], 'torch': card['torch']})
         print(rows[-1], flush=True)
-    pd.DataFrame(rows).to_csv(ROOT/'results'/'gpu.csv', index=False, lineterminator='\n')
+        pd.DataFrame(rows).to_csv(out, index=False, lineterminator='\n')
 
 if __name__=='__main__':
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('--only', default=';'.join(JOBS), help="jobs, joined by semicolons")
     p.add_argument('--photos', default='imagenet10', help="a folder of photos")
+    p.add_argument('--out', default=ROOT/'results'/'gpu.csv', help="the table")
     p.add_argument('--one', help=argparse.SUPPRESS)
     p.add_argument('--to', help=argparse.SUPPRESS)
     a = p.parse_args()
@@ -109,4 +110,4 @@ if __name__=='__main__':
     else:
         import torch
         if not torch.cuda.is_available(): sys.exit("No CUDA device here, so there is nothing to compare.")
-        main(a.only.split(';'), a.photos)
+        main(a.only.split(';'), a.photos, a.out)
