@@ -23,7 +23,7 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parents[1]
 SIDE = 64 # Of photos, in pixels
 
-# ---- Each gives a function to time, one that warms up, and how many images that is
+# ---- What jobs are about, and jobs: each gives a function to time, and one that warms up
 
 def photos(where):
     from clustering_nb.data import load
@@ -34,13 +34,13 @@ def digits(where):
     return load('mnist', n=20_000)
 
 def features(precision):
-    def job(images, device):
+    def job(images):
         from clustering_nb.pretrained import PretrainedFeatures
         step = PretrainedFeatures(precision=precision, cache=False).fit(images)
         return (lambda: step.transform(images)),(lambda: step.transform(images[:300]))
     return job
 
-def squares(images, device):
+def squares(images):
     "Only what comes before the network: decoding, and scaling to what it expects."
     from clustering_nb.pretrained import PretrainedFeatures
     step = PretrainedFeatures(cache=False).fit(images)
@@ -48,7 +48,7 @@ def squares(images, device):
     return (lambda: step.transform(images)),(lambda: step.transform(images[:300]))
 
 def training(name, width, **length):
-    def job(images, device):
+    def job(images):
         from clustering_nb.embedding import embedders
         def make(**kw): return embedders.make(name, width, seed=0, **kw).set_params(checkpoint=False)
         return (lambda: make(**length).fit_transform(images)),(lambda: make(**dict.fromkeys(length, 1)).fit(images))
@@ -60,11 +60,12 @@ JOBS = {'features, float32': (photos, features('float32')), 'features': (photos,
 
 def one(name, path, where):
     "Run one job here; vectors into a file, and seconds as JSON."
-    import torch
+    from clustering_nb.core import need
+    torch = need('torch', 'torch')
     data,job = JOBS[name]
     images = data(where)
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    work,warm = job(images, device)
+    work,warm = job(images)
     warm()
     begun = time.perf_counter()
     z = work()
@@ -108,6 +109,7 @@ if __name__=='__main__':
     a = p.parse_args()
     if a.one: one(a.one, a.to, a.photos)
     else:
-        import torch
+        from clustering_nb.core import need
+        torch = need('torch', 'torch')
         if not torch.cuda.is_available(): sys.exit("No CUDA device here, so there is nothing to compare.")
         main(a.only.split(';'), a.photos, a.out)

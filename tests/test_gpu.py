@@ -61,6 +61,7 @@ def test_features(tmp_path, features, precision, of, most):
 
 def test_workers_share_the_card(tmp_path):
     "Two processes that use one card compute what one does, digit by digit."
+    pytest.importorskip('distributed', reason="Dask is not installed: pip install 'clustering_nb[scale]'")
     alone,together = (vectors('cuda', what, tmp_path/what.replace(' ', '-')) for what in ('features', 'features workers'))
     np.testing.assert_array_equal(alone, together)
 
@@ -77,4 +78,4 @@ def test_training(tmp_path, name):
     elsewhere = vectors('cpu', f'again {tmp_path/"0"}.safetensors', tmp_path/'elsewhere')
     assert apart(elsewhere, card)<1e-3
     score = lambda z: adjusted_rand_score(y, KMeans(10, n_init=10, random_state=0).fit_predict(z))
-    assert abs(score(card)-score(processor))<.15
+    assert abs(score(card)-score(processor))<.1
