@@ -127,6 +127,8 @@ def test_recipes_in_tables_can_be_broken():
     found = nbfilter.tables('<table><tr><th>0</th><td>pixels+pca:50+umap:10,n_neighbors=30+kmeans:10</td><td>0.5 ± 0.1</td><td>self-supervised</td></tr></table>')
     assert '<td class="recipe">pixels+<wbr>pca:50+<wbr>umap:10,<wbr>n_neighbors=30+<wbr>kmeans:10</td>' in found
     assert found.count('recipe')==1
+    found = nbfilter.tables('<table><tr><th rowspan="4" valign="top">pca:50+kmeans:10</th><th>70000</th></tr></table>')
+    assert '<th rowspan="4" valign="top" class="recipe">pca:50+<wbr>kmeans:10</th><th>70000</th>' in found, "pandas' tables with two headers to a row"
 
 def test_figures_in_words():
     axis = lambda words: {'title': {'text': words}}

@@ -254,7 +254,8 @@ def tables(markup):
     "Tables of pandas: the frame and the inline style go, a wide one scrolls inside of itself, and a recipe is broken where its steps and parameters end."
     markup = re.sub(r'<style scoped>.*?</style>\s*', '', markup, flags=re.S)
     markup = re.sub(r'(<table[^>]*?) border="\d+"', r'\1', markup).replace('<table', f'<table {AS_IT_IS}')
-    markup = re.sub(r'<(td|th)>([a-z][^<\s+]*\+[a-z][^<\s]*|[^<\s]{33,})</\1>', lambda m: f'<{m[1]} class="recipe">'+re.sub(r'([+,])', r'\1<wbr>', m[2])+f'</{m[1]}>', markup)
+    markup = re.sub(r'<(td|th)((?: rowspan="\d+")?(?: valign="top")?)>([a-z][^<\s+]*\+[a-z][^<\s]*|[^<\s]{33,})</\1>',
+                    lambda m: f'<{m[1]}{m[2]} class="recipe">'+re.sub(r'([+,])', r'\1<wbr>', m[3])+f'</{m[1]}>', markup)
     return re.sub(r'<table\b.*?</table>', lambda m: f'<div class="table-scroll">{m[0]}</div>', markup, flags=re.S)
 
 def output(o, uid, up, first):
