@@ -1,12 +1,15 @@
 """How time and memory grow with the number of images: 10 000, 100 000 and 1 000 000 vectors, and 100 000 files. `make bench-scale`
 
-    python benchmarks/scale.py [--only growth,quality,files] [--n 10000,100000,1000000] [--files 100000]
+    python benchmarks/scale.py [--only growth,quality,files,search] [--n 10000,100000,1000000] [--files 100000]
 
 growth: vectors of 64 numbers are drawn from a Gaussian mixture that was fitted to features of photographs (benchmarks/mixture.npz;
     --fit FEATURES.npy makes it anew). Each method runs in a process of its own, so that its memory is its own. -> results/scale.csv
 quality: what is lost by fitting on samples, on the 70 000 pictures of Fashion-MNIST. -> results/scale_quality.csv
-files: photos as in benchmarks/folder.py through a network, divided among one worker and two. -> results/scale_files.csv"""
+files: photos as in benchmarks/folder.py through a network, divided among one worker and two. -> results/scale_files.csv
+search: which part of UMAP and HDBSCAN is the search for neighbours, and how long faiss takes for the same, which is not among the
+    dependencies: `pip install faiss-cpu` first, else this part is left out. -> results/scale_search.csv"""
 import argparse
+import importlib.util
 import json
 import os
 import subprocess
@@ -194,9 +197,53 @@ def files(n, side):
             print(row, flush=True)
             keep(ROOT/'results'/'scale_files.csv', [row], ['n', 'side', 'workers'])
 
+def search_here(n, path):
+    "Neighbours, what UMAP and HDBSCAN do with them, and k-means: seconds as JSON, and neighbours into a file."
+    from clustering_nb.clustering import clusterers
+    from clustering_nb.reduction import neighbors
+    from clustering_nb.study import make_recipe
+    warnings.simplefilter('ignore')
+    def clock(work):
+        t = time.perf_counter()
+        return work(),time.perf_counter()-t
+    def recipe(): return make_recipe('umap:10+hdbscan', 0)
+    x = draw(n)[0]
+    recipe().fit_predict(x[:2000]) # Compiles what numba compiles
+    found,seconds = clock(lambda: neighbors(x, 30)) # As many as UMAP has searched whenever it needs up to 30
+    _,rest = clock(lambda: recipe().fit_predict(x)) # Takes those that were found
+    step,kmeans = clock(lambda: clusterers.make('kmeans', 40, 1, seed=0).fit(x))
+    np.save(path, found.indices)
+    print(json.dumps({'neighbours': seconds, 'exact': found.index is None, 'rest': rest, 'kmeans': kmeans, 'rounds': int(step.n_iter_), 'inertia': float(step.inertia_)}))
+
+def search_faiss(n, path, rounds):
+    "The same by faiss, which compares all with all and is not in a process with anything else that brings OpenMP."
+    import faiss
+    x = draw(n)[0]
+    t = time.perf_counter()
+    index = faiss.IndexFlatL2(D)
+    index.add(x)
+    found = index.search(x, 30)[1]
+    seconds,t = time.perf_counter()-t,time.perf_counter()
+    inertia = faiss.Kmeans(D, 40, niter=rounds, seed=0, max_points_per_centroid=n).train(x)
+    kmeans = time.perf_counter()-t
+    known = np.load(path)
+    print(json.dumps({'neighbours': seconds, 'kmeans': kmeans, 'inertia': float(inertia), 'same': float(np.mean([len(np.intersect1d(a, b)) for a,b in zip(found[:2000], known[:2000])])/30), 'version': faiss.__version__}))
+
+def search(ns):
+    if not importlib.util.find_spec('faiss'): return print("search: left out, since there is no faiss here. `pip install faiss-cpu` puts that right.")
+    for n in ns:
+        with tempfile.TemporaryDirectory() as tmp:
+            def run(who, *more): return json.loads(measured([sys.executable, __file__, '--one', who, '--n', str(n), '--to', str(Path(tmp)/'known.npy'), *more])[2].splitlines()[-1])
+            here = run('search here')
+            faiss = run('search faiss', '--rounds', str(here['rounds']))
+        row = {'n': n, 'exact': here['exact'], 'neighbours': round(here['neighbours'], 2), 'neighbours_faiss': round(faiss['neighbours'], 2), 'same': round(faiss['same'], 4), 'rest': round(here['rest'], 2),
+               'kmeans': round(here['kmeans'], 2), 'kmeans_faiss': round(faiss['kmeans'], 2), 'rounds': here['rounds'], 'inertia_faiss': round(faiss['inertia']/here['inertia'], 4), 'faiss': faiss['version']}
+        print(row, flush=True)
+        keep(ROOT/'results'/'scale_search.csv', [row], ['n'])
+
 if __name__=='__main__':
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('--only', default='growth,quality,files', help="parts, joined by commas")
+    p.add_argument('--only', default='growth,quality,files,search', help="parts, joined by commas")
     p.add_argument('--n', default='10000,100000,1000000', help="numbers of vectors")
     p.add_argument('--methods', default=','.join([*METHODS, 'clustering-nb run']), help="which methods of growth")
     p.add_argument('--files', type=int, default=100_000, help="number of files")
@@ -205,11 +252,16 @@ if __name__=='__main__':
     p.add_argument('--seeds', type=int, default=2, help="of quality")
     p.add_argument('--fit', help="features, .npy, to fit the mixture to; then stop")
     p.add_argument('--one', help=argparse.SUPPRESS)
+    p.add_argument('--to', help=argparse.SUPPRESS)
+    p.add_argument('--rounds', type=int, help=argparse.SUPPRESS)
     a = p.parse_args()
     ns = [int(n) for n in a.n.split(',')]
     if a.fit: fit(a.fit)
+    elif a.one=='search here': search_here(ns[0], a.to)
+    elif a.one=='search faiss': search_faiss(ns[0], a.to, a.rounds)
     elif a.one: one(a.one, ns[0])
     else:
         if 'growth' in a.only: growth(ns, a.methods.split(','))
         if 'quality' in a.only: quality([int(m) for m in a.samples.split(',')], a.seeds)
         if 'files' in a.only: files(a.files, a.side)
+        if 'search' in a.only: search([n for n in ns if n<=150_000]) # More than that are clustered by a sample
