@@ -32,12 +32,21 @@ from .reduction import neighbors
 clusterers = Registry('clusterer')
 
 @clusterers.add('kmeans', large='slices', paper='Lloyd 1982; Arthur and Vassilvitskii 2007')
-def kmeans(n_clusters=10, n_init=10, seed=0):
+def kmeans(
+    n_clusters=10, # Clusters
+    n_init=10, # Starts, of which the one with the least inertia counts
+    seed=0, # Of the starts (k-means++)
+):
     "Round clusters of similar size, by their centres"
     return KMeans(n_clusters, n_init=n_init, random_state=seed)
 
 @clusterers.add('minibatch_kmeans', large='slices', paper='Sculley, WWW 2010')
-def minibatch_kmeans(n_clusters=10, n_init=10, batch_size=4096, seed=0):
+def minibatch_kmeans(
+    n_clusters=10, # Clusters
+    n_init=10, # Starts, of which the best on a batch goes on
+    batch_size=4096, # Points in a step
+    seed=0, # Of starts and batches
+):
     "k-means on small random batches: much faster, a few per cent more spread"
     return MiniBatchKMeans(n_clusters, n_init=n_init, batch_size=batch_size, random_state=seed)
 
@@ -54,7 +63,13 @@ class GMM(ClusterMixin, GaussianMixture):
         return self.labels_
 
 @clusterers.add('gmm', large='sample', paper='Dempster, Laird and Rubin 1977')
-def gmm(n_components=10, covariance_type='full', n_init=3, reg_covar=1e-4, seed=0):
+def gmm(
+    n_components=10, # Gaussians
+    covariance_type='full', # `full`, `tied`, `diag` or `spherical`: what shapes they may have
+    n_init=3, # Starts, of which the most likely result counts
+    reg_covar=1e-4, # Added to each variance, as a share of the mean variance of a dimension
+    seed=0, # Of the starts
+):
     "Gaussians of any shape; gives probabilities"
     return GMM(n_components, covariance_type=covariance_type, n_init=n_init, reg_covar=reg_covar, random_state=seed)
 

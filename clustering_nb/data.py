@@ -834,12 +834,16 @@ def _from_idx(found, split, class_names, name):
     return Images(x, y, class_names, name=name, part=split or '')
 
 @datasets.add('mnist', parts=('train', 'test'), paper='LeCun, Cortes, Burges: The MNIST database of handwritten digits, 1998')
-def mnist(split=''):
+def mnist(
+    split='', # `train` or `test`; both by default
+):
     "70 000 handwritten digits, 28 × 28, grey"
     return _from_idx(find_idx('MNIST', 'MNIST', ['MNIST/raw', 'mnist', 'MNIST']), split or None, [str(i) for i in range(10)], 'mnist')
 
 @datasets.add('fashion-mnist', parts=('train', 'test'), views='clothes', paper='Xiao, Rasul, Vollgraf: Fashion-MNIST, arXiv 1708.07747')
-def fashion_mnist(split=''):
+def fashion_mnist(
+    split='', # `train` or `test`; both by default
+):
     "70 000 pictures of clothes, 28 × 28, grey"
     found = find_idx('Fashion-MNIST', 'FashionMNIST', ['FashionMNIST/raw', 'fashion-mnist', 'FashionMNIST'], ['/usr/share/datasets/fashion-mnist'], 'dataset-fashion-mnist')
     names = ['T-shirt/top', 'Trouser', 'Pullover', 'Dress', 'Coat', 'Sandal', 'Shirt', 'Sneaker', 'Bag', 'Ankle boot']
@@ -848,7 +852,7 @@ def fashion_mnist(split=''):
 # %% ../nbs/10_data.ipynb #800f3e1d
 def load(
     name_or_path, # Name of a data set; a folder, zip, `.npz`, `.npy`, `.zarr`; an array; or `Images`
-    split=None, # `train` or `test`, where the data has such parts; None for all
+    split=None, # `train` or `test`, of a folder also `val`, where the data has such parts; None for all
     n=None, # Only so many, drawn at random
     seed=0, # Of the draw
     size=64, # Side of the square that photos are decoded to, in pixels

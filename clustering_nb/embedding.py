@@ -123,7 +123,10 @@ class Descriptors(TransformerMixin, BaseEstimator):
         return describe(shrink(x, self.size).astype(np.float32)/(255 if x.dtype==np.uint8 else 1))
 
 @embedders.add('descriptors', paper='Dalal and Triggs, CVPR 2005')
-def descriptors(size=64, seed=0):
+def descriptors(
+    size=64, # Longest side in pixels
+    seed=0, # Without effect: nothing is drawn
+):
     "Colours by place and edge directions, without any network"
     return Descriptors(size)
 

@@ -17,7 +17,7 @@ from .core import did_you_mean, need, progress
 # %% ../nbs/54_levels.ipynb #b14d7b16
 def candidate_levels(
     n, # Number of vectors
-    smallest=5, # Vectors that a group has on average, at least
+    smallest=5, # Vectors that a group has on average in a draw of half of them, at least
 )->list: # Numbers of clusters, from 2, growing by a fifth
     "Numbers of clusters to try."
     top,found = max(2, min(n//(2*smallest), 500)),[2]
@@ -78,7 +78,7 @@ class Levels(NearestPredict):
     "Ward's tree, cut at levels that come again in other draws; `labels_` are those of one level, -1 for what is left over."
     def __init__(self,
         level='medium', # `coarse`, `medium`, `fine`, or a number of clusters
-        smallest=5, # Smaller groups are left over
+        smallest=5, # Smaller groups are left over, unless `leftovers` is false or a number of clusters was asked for; no level has smaller ones on average in half of the vectors
         leftovers=True, # Leave isolated vectors out?
         n_resamples=8, # Draws
         random_state=0, # Of the draws

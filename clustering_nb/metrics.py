@@ -113,7 +113,7 @@ def majority_classes(
 def majority_vote_score(
     y_true, # Classes, (n,)
     y_pred, # Clusters, (n,)
-    votes=None, # From `majority_classes` on other images; by default on these, which is purity without noise
+    votes=None, # From `majority_classes` on other images; by default on these, which is purity where there is no noise
 )->float: # In [0, 1]
     "Share of images whose class is the one their cluster voted for; noise and unknown clusters count as wrong."
     if votes is None: votes = majority_classes(y_true, y_pred)

@@ -29,7 +29,11 @@ reducers = Registry('reducer')
 reducers.add_lazy('sample', 'clustering_nb.large:sample', "Fit what follows on so many vectors, and place the others among them")
 
 @reducers.add('pca', large='slices', paper='Pearson 1901; Hotelling 1933')
-def pca(n_components=50, whiten=False, seed=0):
+def pca(
+    n_components=50, # A number of dimensions, or the share of the variance to keep
+    whiten=False, # Bring all components to variance 1?
+    seed=0, # Of the randomised solver
+):
     "Principal components: the directions of largest variance"
     return PCA(n_components, whiten=whiten, random_state=seed)
 
@@ -39,7 +43,11 @@ def scale():
     return StandardScaler()
 
 @reducers.add('nmf', paper='Lee and Seung, Nature 1999')
-def nmf(n_components=20, max_iter=200, seed=0):
+def nmf(
+    n_components=20, # Parts
+    max_iter=200, # Rounds at most
+    seed=0, # Of the start
+):
     "Non-negative matrix factorisation: images as sums of parts; needs non-negative input"
     return NMF(n_components, init='nndsvda', max_iter=max_iter, tol=1e-3, random_state=seed)
 
@@ -308,7 +316,11 @@ def check_reducer(
 
 # %% ../nbs/40_reduction.ipynb #9ea853f6
 @reducers.add('tsne', memory='n', pictures=True, paper='van der Maaten, Hinton: Visualizing data using t-SNE, JMLR 2008')
-def tsne(n_components=2, perplexity=30., seed=0):
+def tsne(
+    n_components=2, # Of the picture, 2 or 3
+    perplexity=30., # Neighbours that count, about; fewer than there are images
+    seed=0, # Of start and layout
+):
     "For pictures only: keeps who is next to whom, not how far or how dense"
     return need('sklearn.manifold').TSNE(n_components, perplexity=perplexity, init='pca', random_state=seed)
 
