@@ -114,7 +114,8 @@ def shown_size(
 ): # Width and height as it is to be looked at
     "What the header of a file tells; nothing is decoded."
     w,h = image.size
-    if image.format=='TIFF' or image.format=='PNG' and not {'exif', 'Raw profile type exif'}&set(image.info): return w,h # The one is turned already, the other would be decoded to look for more
+    if image.format=='PNG' and not {'exif', 'Raw profile type exif'}&set(image.info): return w,h # It would be decoded to look for more
+    if image.format=='TIFF': w,h = image.tag_v2.get(256, w),image.tag_v2.get(257, h) # Some versions of Pillow have turned it already
     return (h,w) if turn(image) in SIDEWAYS else (w,h)
 
 def upright(
@@ -146,7 +147,7 @@ def decode(
     except Exception as e: raise BadImage(f'damaged: {printable(e) or type(e).__name__}') from e # Decoders raise whatever they like
 
 # %% ../nbs/10_data.ipynb #aae7c6b9
-_suffixes = set('.jpg .jpeg .jpe .jfif .png .gif .webp .bmp .tif .tiff .ppm .pgm .pbm .heic .heif .avif .jp2 .tga .ico'.split())
+_suffixes = set('.jpg .jpeg .jpe .jfif .png .gif .webp .bmp .tif .tiff .ppm .pgm .pbm .pnm .heic .heif .avif .jp2 .tga .ico'.split())
 
 def _hidden(parts): return any(p.startswith('.') or p in ('__MACOSX', 'Thumbs.db', 'desktop.ini') for p in parts)
 
@@ -227,12 +228,13 @@ class ZipFiles:
         name = info.filename
         if not info.flag_bits&0x800: # Not said to be UTF-8, and read as an old code page; macOS writes UTF-8 nevertheless
             with suppress(UnicodeError): name = name.encode('cp437').decode()
+        is_folder = name.endswith('/') # `is_dir` trips over an empty name
         name = name.replace('\\', '/')
         parts = PurePosixPath(name).parts # Without `.`
         if not name.startswith('/') and '..' not in parts:
-            name = '/'.join(parts)+'/'*info.is_dir()
-            self.folders |= {'/'.join(parts[:i]) for i in range(1, len(parts)+info.is_dir()) if not _hidden(parts[:i])}
-        if info.is_dir(): return
+            name = '/'.join(parts)+'/'*is_folder
+            self.folders |= {'/'.join(parts[:i]) for i in range(1, len(parts)+is_folder) if not _hidden(parts[:i])}
+        if is_folder: return
         suffix = PurePosixPath(name).suffix.lower()
         if _hidden([p for p in parts if p!='..']): self.ignored['hidden'] += 1
         elif suffix not in _suffixes: self.ignored[printable(suffix) or 'no suffix'] += 1; self._others.add(name)
@@ -629,7 +631,7 @@ def summary(self)->str: # Several lines of text
         n = np.bincount(self.labels, minlength=len(self.class_names))
         lines.append(f"classes: {n.min()} to {n.max()} images each; largest {self.class_names[n.argmax()]!r}, smallest {self.class_names[n.argmin()]!r}")
     same = self.duplicates()
-    if same: lines.append(f"same content: {sum(map(len, same))} images in {len(same)} groups (kept)")
+    if same: lines.append(f"same content: {sum(map(len, same))} images in {len(same)} group{'s'*(len(same)>1)} (kept)")
     if self.skipped:
         lines += [f"skipped {len(self.skipped)}:"]+[f"  {printable(n)}: {r}" for n,r in self.skipped[:20]]
         if len(self.skipped)>20: lines.append(f"  and {len(self.skipped)-20} more, in `skipped`")
@@ -658,7 +660,7 @@ def load_folder(
     if n is not None and (not isinstance(n, (int, np.integer)) or n<1): raise ValueError(f"Expected `n`, the number of photos to draw, as a whole number of at least 1; got {n!r}.")
     files = ZipFiles(path) if Path(path).is_file() else FolderFiles(path)
     if not files.names: raise ValueError(f"No image files in {printable(path)}: {_what_else(files)} Expected files such as .jpg, .png or .webp, in it or in its subfolders.")
-    parts,classes,depth = layout(files.names, files.folders)
+    parts,classes,depth = _readable_layout(files, size, fit)
     names = np.array(files.names, dtype=object)
     at = np.arange(len(names))
     every = classes
@@ -666,7 +668,7 @@ def load_folder(
         at = at[_part_mask(parts, split, path)]
         own = layout(names[at], files.folders)[1] if classes is None else None # Where another part has none
         classes,every = ([classes[i] for i in at],every) if classes is not None else (own, own)
-    every = None if every is None or n is None and split is None else sorted({printable(c) for c in every}) # Also those that a part or a draw lacks
+    every = None if every is None or n is None and split is None else sorted({printable(c) for c in every if c is not None}) # Also those that a part or a draw lacks
     class_of = dict(zip(at, classes)) if classes is not None else {}
     note = [] if classes is not None else _why_no_classes(names[at], depth)
     good,digests,skipped = _read_all(files, names, at, n, seed, size, fit)
@@ -678,12 +680,25 @@ def load_folder(
     return Images(LazyPixels(files, names[good], digests, size, fit), labels, every, names=names[good], name=place_name(path), part=split or '',
                   skipped=sorted(files.skipped+skipped), ignored=files.ignored, notes=note)
 
+def _readable_layout(files, size, fit):
+    "The layout, with None for files beside the folders if none of them can be read: they are left out, and decide nothing."
+    left = files.names
+    while True:
+        parts,classes,depth = layout(left, files.folders)
+        beside = {n for n in left if n.count('/')<=depth} if classes is None else set()
+        if not beside or len(beside)==len(left) or any(_try(files, n, size, fit)[1] is None for n in sorted(beside)): break
+        left = [n for n in left if n not in beside]
+    if len(left)==len(files.names): return parts,classes,depth
+    spread = lambda found: found and [*map(dict(zip(left, found)).get, files.names)]
+    return spread(parts),spread(classes),depth
+
 def _why_no_classes(names, depth):
     "A sentence, where folders might have been meant as classes."
     deep = [n.count('/')>depth for n in names]
     if not any(deep) or all(deep): return []
     top = names[deep.index(False)]
-    return [f"no classes: {len(deep)-sum(deep)} images lie beside the folders, the first is {printable(top)}; move them into a folder of their own to have classes"]
+    lie = [i for i,d in enumerate(deep) if not d]
+    return [f"no classes: {len(lie)} images lie beside the folders, the first is {printable(top)}; move them into a folder of their own to have classes" if len(lie)>1 else f"no classes: one image lies beside the folders, {printable(top)}; move it into a folder of its own to have classes"]
 
 def _what_else(files):
     if files.skipped: return f"{len(files.skipped)} were left out (the first: {printable(files.skipped[0][0])}, {files.skipped[0][1]})."
@@ -692,7 +707,7 @@ def _what_else(files):
 
 def _part_mask(parts, split, path):
     if parts is None: raise ValueError(f"{printable(path)} has no folders 'train' and 'test' at its top, so no split {split!r}. Load all of it and use `split()`.")
-    if split not in parts: raise ValueError(f"No part {split!r} in {printable(path)}. {did_you_mean(split, set(parts))}")
+    if split not in parts: raise ValueError(f"No part {split!r} in {printable(path)}. {did_you_mean(split, {*parts}-{None})}")
     return np.array(parts)==split
 
 def _empty(files, depth, good, classes):
@@ -702,15 +717,18 @@ def _empty(files, depth, good, classes):
     return sorted(found-full) if classes is not None else []
 
 # %% ../nbs/10_data.ipynb #f21744ae
+def _try(files, name, size, fit):
+    "Digest of a file and None, or '' and the reason why it can't be decoded."
+    try:
+        with one_if_large(files, name):
+            data = files.read(name)
+            decode(data, size, fit)
+            return digest_of(data),None
+    except BadImage as e: return '',str(e)
+
 def _read_all(files, names, at, n, seed, size, fit):
     "Positions that decode, their digests, and (name, reason) of those that don't."
-    def try_one(i):
-        try:
-            with one_if_large(files, names[i]):
-                data = files.read(names[i])
-                decode(data, size, fit)
-                return i,digest_of(data),None
-        except BadImage as e: return i,'',str(e)
+    def try_one(i): return i,*_try(files, names[i], size, fit)
     order = at if n is None else np.random.default_rng(seed).permutation(at)
     good,skipped = [],[]
     while len(order) and (n is None or len(good)<n):
@@ -790,7 +808,8 @@ def read_idx(
 
 def _idx_in(folder):
     "The four files in `folder`, by name, or None."
-    found = {stem: next((p for p in (Path(folder)/stem, Path(folder)/f'{stem}.gz') if p.is_file()), None) for pair in _idx_files.values() for stem in pair}
+    try: found = {stem: next((p for p in (Path(folder)/stem, Path(folder)/f'{stem}.gz') if p.is_file()), None) for pair in _idx_files.values() for stem in pair}
+    except PermissionError: return None # Whoever reads the folder will say so
     return found if all(found.values()) else None
 
 # %% ../nbs/10_data.ipynb #2f3e4975
@@ -868,7 +887,7 @@ def load(
     else:
         path = find_path(name_or_path)
         if path.is_dir() and (found := _idx_in(path)): images,split = _from_idx(found, split, None, place_name(path)),None
-        elif path.suffix.lower() in ('.npz', '.npy'): images = load_arrays(path)
+        elif path.suffix.lower() in ('.npz', '.npy') and not path.is_dir(): images = load_arrays(path)
         elif (path/'zarr.json').is_file(): images = load_vectors(path)
         elif path.is_dir() or path.suffix.lower()=='.zip': return load_folder(path, split, n, seed, size, fit)
         else: raise ValueError(f"{printable(path)} is neither a folder nor a .zip, .npz, .npy or .zarr file. To cluster photos, give the folder that they are in.")
@@ -884,4 +903,5 @@ def find_path(
     tried = [Path(name).expanduser(), *([Path(data)/name, Path(data)/f'{name}.zip'] if data else [])]
     for p in tried:
         if p.exists(): return p
+    if str(name) in datasets: raise FileNotFoundError(f"{str(name)!r} is a data set without files. Expected a folder of photos, or a .zip of one.")
     raise FileNotFoundError(f"No data set or path {printable(name)!r}. {did_you_mean(name, datasets)} Or give a folder, .zip, .npz, .npy or .zarr.")

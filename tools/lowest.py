@@ -1,7 +1,7 @@
 """Tests with the lowest versions that settings.ini allows, in an environment of its own: `python tools/lowest.py [--venv .venv-lowest]`
 
-Every bound `name>=version` of the base and of the extras `torch`, `parquet` and `scale` is taken as `name==version`; the development tools, and
-what all these need themselves, are left to pip. Then the tests run that need no more than that."""
+Every bound `name>=version` of the base and of all extras is taken as `name==version`; the development tools, and what all these need
+themselves, are left to pip. Then the library notebooks run, and the tests that depend most on other libraries."""
 import argparse
 import os
 import re
@@ -11,9 +11,8 @@ from configparser import ConfigParser
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-EXTRAS = 'torch','parquet','scale'
-TESTS = 'tests/test_estimators.py','tests/test_study.py','tests/test_strangers.py','tests/test_networks.py'
-LEFT_OUT = {'31_cnn'} # Keras, whose bounds are those of TensorFlow
+EXTRAS = 'photos','keras','parquet','scale'
+TESTS = 'tests/test_estimators.py','tests/test_study.py','tests/test_strangers.py','tests/test_networks.py','tests/test_keras.py','tests/test_import_order.py'
 
 def lowest(config):
     "Requirements at their lowest: a list of `name==version`."
@@ -40,7 +39,7 @@ def main():
     chosen = lambda path: not a.only or Path(path).stem in a.only
     failed = [t for t in TESTS if chosen(t) and subprocess.run([python, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', t], cwd=ROOT, env=env).returncode]
     for path in sorted((ROOT/'nbs').glob('[0-9]*.ipynb')):
-        if path.stem not in LEFT_OUT and chosen(path) and subprocess.run([venv/'bin/nbdev_test', '--path', path, '--n_workers', '0'], cwd=ROOT, env=env).returncode: failed.append(path.name)
+        if chosen(path) and subprocess.run([venv/'bin/nbdev_test', '--path', path, '--n_workers', '0'], cwd=ROOT, env=env).returncode: failed.append(path.name)
     print('\n'.join(f'failed: {f}' for f in failed) or 'All passed.')
     return int(bool(failed))
 
