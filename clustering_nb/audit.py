@@ -70,13 +70,14 @@ def _promised(suffix):
 
 def picture_facts(
     image, # PIL image, RGB; made small in place
-)->dict: # `contrast`, `dark_level`, `bright_level`, `sharpness`, `hash`, `mirror_hash`
+)->dict: # `contrast`, `dark_level`, `bright_level`, `sharpness`, mean `color` as `#rrggbb`, `hash`, `mirror_hash`
     "What `Limits` speaks of, measured."
     image.thumbnail((SIDE, SIDE))
     grey = image.convert('L')
     x = np.asarray(grey)
     one,mirrored = perceptual_hashes(image)
-    return {'contrast': float(x.std()), 'dark_level': float(np.percentile(x, 99)), 'bright_level': float(np.percentile(x, 5)), 'sharpness': sharpness(grey), 'hash': one, 'mirror_hash': mirrored}
+    color = np.asarray(image.convert('RGB')).mean((0, 1)).round().astype(int)
+    return {'contrast': float(x.std()), 'dark_level': float(np.percentile(x, 99)), 'bright_level': float(np.percentile(x, 5)), 'sharpness': sharpness(grey), 'color': '#{:02x}{:02x}{:02x}'.format(*color), 'hash': one, 'mirror_hash': mirrored}
 
 def file_facts(
     data, # Contents of an image file, bytes
@@ -272,7 +273,7 @@ def as_dict(self)->dict: # Of text and numbers only
 @patch_to(Audit)
 def __str__(self):
     formats = ', '.join(f'{n:,} {f}' for f,n in self.files.format.value_counts().items())
-    lines = [f"{self.name}: {len(self.files):,} pictures that can be used ({formats}), {len(self.skipped):,} that can't"]
+    lines = [f"{self.name}: {len(self.files):,} picture{'s'*(len(self.files)!=1)} that can be used ({formats}), {len(self.skipped):,} that can't"]
     if self.ignored: lines.append('not looked at: '+', '.join(f'{n} × {k}' for k,n in sorted(self.ignored.items())))
     for r in self.findings().itertuples(): lines.append(f'  {r.finding:<18}{r.n:>7,}  {r.meaning}; {"e.g. " if r.n>1 else ""}{r.examples}')
     doubles = self.files.group.max()+1

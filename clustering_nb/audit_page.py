@@ -83,7 +83,7 @@ def _with_pictures(found, sections):
         groups = found.files[found.files[s['key']] if s['key'] in found.files else found.files.group>=0].group.nunique()
         more = [f"{count(len(s['pictures']))} of {count(s['n'])} are shown."]*bool(s['pictures'] and s['n']>len(s['pictures']))
         more += [f"{count(len(s['groups']))} of {count(groups)} groups are shown."]*bool(s['groups'] and groups>len(s['groups']))
-        more += [f"No more than {PER_GROUP} of a group are shown; files.csv has all."]*any(len(g)==PER_GROUP for g in s['groups'])
+        more += [f"No more than {PER_GROUP} of a group are shown; files.csv has all."]*any((found.files.group==g[0].group).sum()>len(g) for g in s['groups'])
         s['more'] = ' '.join(more)
         s['pictures'] = [shown(r, p) for _,p,r in s['pictures']]
         s['groups'] = [[shown(r, 'same') for r in g] for g in s['groups']]

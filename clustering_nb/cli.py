@@ -9,7 +9,9 @@ __all__ = ['parser', 'run_command', 'save_run', 'export_command', 'assign_comman
 # %% ../nbs/90_cli.ipynb #99711b37
 import argparse
 import csv
+import errno
 import hashlib
+import io
 import json
 import os
 import shlex
@@ -59,12 +61,12 @@ def parser()->argparse.ArgumentParser: # See its help
     r.add_argument('--recipe', default='', metavar='R', help="steps joined by +, e.g. pca:50+umap:10+gmm:10; by default the best embedder at hand for photos, pixels for others, PCA, UMAP, and a clusterer that finds the number of clusters")
     r.add_argument('--embedder', default='', metavar='E', help="what to begin with, the rest as by default, e.g. efficientnet_lite0, descriptors or timm:NETWORK")
     r.add_argument('--parquet', action='store_true', help="write assignments.parquet beside assignments.csv")
-    r.add_argument('--once', action='store_true', help="leave out all but one of photos that show the same; they go where that one goes")
+    r.add_argument('--once', action='store_true', help="leave out all but one of photos that show the same in the same colours; they go where that one goes")
     r.add_argument('--level', metavar='L', help="coarse, medium (default) or fine, or a number of clusters: how finely photos are divided")
     r.add_argument('--n', type=_count, metavar='N', help="only N images, drawn at random")
-    r.add_argument('--seed', type=int, default=0, metavar='S', help="of every random draw (default 0)")
+    r.add_argument('--seed', type=_seed, default=0, metavar='S', help="of every random draw (default 0)")
     r.add_argument('--split', metavar='PART', help="only this part of the data, e.g. test")
-    r.add_argument('--size', type=_count, default=64, metavar='PX', help="side of the squares that photos are decoded to (default 64)")
+    r.add_argument('--size', type=_count, default=64, metavar='PX', help="side of the squares that photos are decoded to (default 64); networks that come trained look at them in a size of their own")
     r.add_argument('--out', type=os.path.expanduser, metavar='DIR', help="where results go (default runs/DATA-RECIPE-seedS, with --n, --split, --size and --once in the name)")
     r.add_argument('--picture', choices=('umap', 'pca', 'tsne'), default='umap', help="how the map in the report is drawn (default umap)")
     r.add_argument('--json', action='store_true', help="print the scores as one JSON object on the last line")
@@ -103,18 +105,25 @@ def _count(word):
     if n<1: raise argparse.ArgumentTypeError(f'expected a whole number of at least 1, got {word!r}')
     return n
 
+def _seed(word):
+    try: n = int(word)
+    except ValueError: n = -1
+    if not 0<=n<2**32: raise argparse.ArgumentTypeError(f'expected a whole number from 0 to {2**32-1}, got {word!r}')
+    return n
+
 # %% ../nbs/90_cli.ipynb #a4f76e02
 def _say(*words): print(*words, file=sys.stderr, flush=True)
 
-def _safe(word):
+def _safe(word, most=80):
+    "A word as a part of the name of a file, in at most so many bytes: file systems allow 255 of them for the whole."
     text = ''.join(c if c.isalnum() or c in '._-' else '_' for c in word)
-    return text if len(text)<=80 else f'{text[:71]}-{hashlib.sha256(word.encode("utf-8", "surrogateescape")).hexdigest()[:8]}' # Two long ones must not be one
+    return text if len(text.encode())<=most else f'{text.encode()[:most-9].decode(errors="ignore")}-{hashlib.sha256(word.encode("utf-8", "surrogateescape")).hexdigest()[:8]}' # Two long ones must not be one
 
 def _out_folder(args, recipe):
     "`runs/digits-pca_20-gmm_10-seed0`, or what was asked for."
     if args.out: return Path(args.out)
     more = ''.join(f'-{k}{getattr(args, k)}' for k in ('n', 'split') if getattr(args, k) is not None)+(f'-size{args.size}' if args.size!=64 else '')+'-once'*args.once
-    return Path('runs')/f"{_safe(os.path.basename(os.path.abspath(args.data)) if os.path.exists(args.data) else args.data)}-{_safe(recipe.replace('+', '-'))}{_safe(more)}-seed{args.seed}"
+    return Path('runs')/f"{_safe(os.path.basename(os.path.abspath(args.data)) if os.path.exists(args.data) else args.data)}-{_safe(recipe.replace('+', '-'))}{_safe(more, 40)}-seed{args.seed}"
 
 def _print_table(scores, labels_known, out):
     "A line per score, with a word on what it means."
@@ -158,7 +167,8 @@ def _print_noise_rows(rows, out):
 def _with_level(recipe, level):
     "A recipe that ends with `levels`, at this level."
     if level is None: return recipe
-    if recipe.rpartition('+')[2]!='levels': raise ValueError(f"--level goes with the clusterer `levels`, and the recipe is {recipe!r}. Let it end with +levels.")
+    recipe = recipe.strip()
+    if recipe.rpartition('+')[2].strip()!='levels': raise ValueError(f"--level goes with the clusterer `levels`, and the recipe is {recipe!r}. Let it end with +levels.")
     return f'{recipe}:{level}'
 
 def _once(path, images):
@@ -168,8 +178,8 @@ def _once(path, images):
     from clustering_nb.sorting import copies_of
     if not isinstance(images.data, LazyPixels): raise ValueError(f"--once goes with a folder of photos or a zip of one, not with {images.name!r}. Leave it out.")
     copies = copies_of(audit(path), set(images.names))
+    if not copies: _say('no photo shows what another one does'); return images,copies
     _say(f"{len(copies):,} {'photo shows what another one does; it goes' if len(copies)==1 else 'photos show what another one does; they go'} where that one goes")
-    if not copies: return images,copies
     few = images[[n not in copies for n in images.names]]
     few.skipped,few.ignored,few.notes = images.skipped,images.ignored,images.notes # Of the folder, as before
     return few,copies
@@ -186,7 +196,7 @@ def run_command(
     "Cluster, score, draw, write."
     from clustering_nb.core import need, printable
     from clustering_nb.distributed import connect, read_scheduler
-    from clustering_nb.study import Experiment, default_recipe, make_recipe, run
+    from clustering_nb.study import Experiment, default_recipe, make_recipe, parse_recipe, run
     if args.scheduler: read_scheduler(args.scheduler) # Mistakes are told before anything is loaded
     if args.recipe and args.embedder: raise ValueError(f"--recipe {args.recipe} says where to begin already; leave out --embedder {args.embedder}, or begin the recipe with it.")
     if args.parquet: need('pyarrow', 'parquet') # Told before the work
@@ -197,9 +207,10 @@ def run_command(
     images,copies = _once(args.data, images) if args.once else (images, {})
     recipe = _with_level(args.recipe or default_recipe(images, args.embedder), args.level)
     _say(f'{recipe}, seed {args.seed}'+('' if args.recipe or args.embedder else _why(recipe)))
+    if args.size!=64 and parse_recipe(recipe)[0].entry.tag.startswith('pre-trained'): _say(f"note: --size {args.size} changes nothing with {parse_recipe(recipe)[0].name}, which looks at photos in a size of its own.")
     folder = _out_folder(args, recipe)
     _ready(folder, args.data)
-    _only_ours(folder, ('assignments.csv', 'reference.npz', 'report.html', 'run.json', 'scores.json'), _is_run)
+    _only_ours(folder, _written, _is_run)
     if folder.is_dir(): _same_data(folder, images, args.data, bool(args.out))
     with connect(args.scheduler): result = run(Experiment(args.data, recipe, args.n, args.seed, args.split, args.size), images, cache=not args.no_cache)
     _heed()
@@ -217,9 +228,10 @@ def run_command(
 def _command(args, recipe):
     "The words that repeat this run."
     from clustering_nb.core import printable
-    words = ['run', printable(args.data), '--recipe', recipe, '--seed', str(args.seed)]
+    here = lambda path: f'./{path}' if path.startswith('-') else path # Not an option
+    words = ['run', here(printable(args.data)), '--recipe', recipe, '--seed', str(args.seed)]
     for k in ('n', 'split', 'out'):
-        if getattr(args, k) is not None: words += [f'--{k}', printable(getattr(args, k))]
+        if getattr(args, k) is not None: words += [f'--{k}', here(printable(getattr(args, k)))]
     if args.size!=64: words += ['--size', str(args.size)]
     if args.once: words.append('--once')
     if args.parquet: words.append('--parquet')
@@ -240,16 +252,16 @@ def save_run(
 )->Path: # Of report.html
     "Write assignments.csv (and .parquet), clusters.csv, scores.json, run.json, reference.npz and report.html (with report_files), all of them or none. Names of clusters in an older clusters.csv go to the clusters of their typical images."
     from clustering_nb.browsing import drop_other_sheets
-    from clustering_nb.core import plain, printable, progress, write_text
+    from clustering_nb.core import plain, printable, progress, write_json, write_text
     from clustering_nb.metrics import score_words
     from clustering_nb.report import write_report
-    from clustering_nb.sorting import CLUSTERS, COPIES, cluster_table, copies_table, read_more, read_names, suggest_names
+    from clustering_nb.sorting import CLUSTERS, COPIES, NAMED, cluster_table, copies_table, read_more, read_names, suggest_names
     from clustering_nb.study import staged, write_files
     read_names(folder) # A table that can't be read is told before the work
     with progress(None, 'drawing the map', total=2, unit='step') as bar, staged(folder) as aside:
         xy,note = _map(result, picture_method, cache)
         bar.update(); bar.set_description_str('writing')
-        names,_ = _names(folder, images, result) # Now, since somebody may have been writing meanwhile
+        names = _names(folder, images, result)[0] # Now, since somebody may have been writing meanwhile
         write_files(aside, images, result, xy, parquet)
         _keep_weights(aside, result)
         if copies or (Path(folder)/COPIES).exists(): write_text(aside/COPIES, copies_table(copies or {}))
@@ -263,43 +275,47 @@ def save_run(
                      seed=e.seed, command=command, code=code, titles=guess(result.labels)|names, seconds=sum(result.seconds.values()), peak_memory_mb=result.peak_memory/2**20, facts=facts, map_note=note)
         bar.update()
         _heed()
-        try: names,left,more = *_names(folder, images, result, told=names),read_more(folder) # Drawing took a while, too
+        try: names,left,by,then,more = *_names(folder, images, result, told=names),read_more(folder) # Drawing took a while, too
         except ValueError as e: warnings.warn(f'{e} It was left as it is.')
-        else: write_text(aside/CLUSTERS, '\ufeff'+cluster_table(images.names, result.labels, result.strength, names, left, more)) # The mark tells spreadsheets that it is UTF-8
+        else:
+            write_text(aside/CLUSTERS, '\ufeff'+cluster_table(images.names, result.labels, result.strength, names, left, more, by)) # The mark tells spreadsheets that it is UTF-8
+            if gone := {i: then[i] for i in left if i in then}: write_json(aside/'run.json', json.loads((aside/'run.json').read_text(encoding='utf-8'))|{NAMED: gone}) # Another photo may be called so next time
     if not parquet: (Path(folder)/'assignments.parquet').unlink(missing_ok=True) # It would tell of another run
     drop_other_sheets(Path(folder)/'report.html')
     return Path(folder)/'report.html'
 
 def _names(folder, images, result, told=None):
-    "Cluster → name and names that no cluster bears, from what somebody wrote after an earlier run of the same photos; with notes, unless they were told already."
-    from clustering_nb.sorting import names_by_cluster, read_names, read_run
-    names,before = read_names(folder),{}
+    "Cluster → name, names that no cluster bears, and how either came, from what somebody wrote after an earlier run of the same photos; with notes, unless they were told already."
+    from clustering_nb.sorting import changed_photos, known_photos, names_by_cluster, read_names, read_run
+    names,before,then = read_names(folder),{},known_photos(folder)
     if names:
         with suppress(OSError, ValueError):
             old = read_run(folder)
-            before = dict(zip(old.images, old.labels.tolist()))
-    found,left,notes = names_by_cluster(names, images.names, result.labels, before)
+            before = {i: c for i,c in zip(old.images, old.labels.tolist()) if i not in old.strangers}
+    found,left,notes,by = names_by_cluster(names, images.names, result.labels, before, changed_photos(then, images) if names else ())
     if found!=told:
         for note in notes: warnings.warn(note)
-    return found,left
+    return found,left,by,then
 
 def _same_data(folder, images, data, asked):
     "Refuse to write over a run of other data: its names would go to strangers. In a place that was asked for, a run without names may go."
     from clustering_nb.core import printable
-    from clustering_nb.sorting import read_names, read_run
+    from clustering_nb.sorting import changed_photos, known_photos, read_names, read_run
     names = read_names(folder) # A table that can't be read is told before the work
     try: old = read_run(folder)
     except (OSError, ValueError): return
     new = getattr(getattr(images.data, 'files', None), 'root', None) or data
     new,there = (printable(os.path.realpath(p)) if os.path.exists(p) else printable(p) for p in (new, old.data))
     if there==new or asked and not names: return
-    if (os.path.isabs(there) or os.path.basename(there)==os.path.basename(new)) and not os.path.exists(there) and len(set(images.names)&set(old.images))>=len(images)/2: return # The photos have moved
+    if (os.path.isabs(there) or os.path.basename(there)==os.path.basename(new)) and not os.path.exists(there) and len(set(images.names)&set(old.images)-changed_photos(known_photos(folder), images))>=len(images)/2: return # The photos have moved
     raise FileExistsError(f"{printable(folder)} holds the run of other data, {printable(old.data)}{', whose clusters have names' if names else ''}. Choose another place with --out.")
+
+_written = 'assignments.csv','assignments.parquet','copies.csv','embedder.keras','embedder.safetensors','reference.npz','report.html','report_files','run.json','scores.json' # By a run; names in clusters.csv are kept whoever wrote them
 
 def _only_ours(folder, files, ours):
     "Refuse to write over files of the same names that come from elsewhere."
     from clustering_nb.core import printable
-    there = [f for f in files if (folder/f).exists()]
+    there = [f for f in files if os.path.lexists(folder/f)]
     if there and not ours(folder): raise FileExistsError(f"{printable(folder)} holds {' and '.join(there)}, which this program did not write, and would write over. Choose another place with --out.")
 
 def _is_run(folder):
@@ -312,9 +328,15 @@ def _ready(out, data):
     from clustering_nb.core import lies_in, printable
     from clustering_nb.data import find_path
     if out.exists() and not out.is_dir(): raise ValueError(f"{printable(out)} is a file; --out needs a folder. Choose another one.")
+    if out.is_symlink() and not out.exists(): raise ValueError(f"{printable(out)} is a link to what is not there; --out needs a folder. Choose another one.")
     with suppress(FileNotFoundError): # The name of a data set
         path = find_path(data)
         if path.is_dir() and lies_in(out, path): raise ValueError(f"{printable(out)} lies inside of {printable(data)}, which is to stay as it is. Choose a folder outside with --out.")
+    _writable(out)
+
+def _writable(out):
+    "Refuse a folder that can't be made or written to."
+    from clustering_nb.core import printable
     nearest = next(p for p in (out.absolute(), *out.absolute().parents) if p.exists())
     if not nearest.is_dir(): raise NotADirectoryError(f"{printable(out)} can't be made: {printable(nearest)} is a file. Choose another place with --out.")
     if not os.access(nearest, os.W_OK|os.X_OK): raise PermissionError(f"{printable(out)} can't be written: {printable(nearest)} is read-only, or belongs to somebody else. Choose another place with --out.")
@@ -357,18 +379,34 @@ def export_command(
     return int(len(found['left'])>0)
 
 # %% ../nbs/90_cli.ipynb #b72efabb
-def _table_of(run, data, images):
-    "Where the table of `assign` goes: not over rows of other photos, from another folder of the same name."
-    from clustering_nb.core import plain_cell
+_placed = ['image', 'cluster', 'name', 'strength', 'nearest', 'distance']
+
+def _placed_rows(text):
+    "(image, nearest, distance) of each row of a table of `assign`; None if it is none."
+    rows = csv.DictReader(text)
+    try: return {(r['image'], r['nearest'], r['distance']) for r in rows} if rows.fieldnames==_placed else None
+    except csv.Error: return None
+
+def _table_of(run, data, text):
+    "Where the table of `assign` goes: not over rows of other photos, whatever their names are."
     from clustering_nb.data import place_name
+    rows = _placed_rows(io.StringIO(text))
     def other(path):
-        try:
-            with path.open(encoding='utf-8-sig', errors='replace', newline='') as f: there = {plain_cell(r.get('image') or '') for r in csv.DictReader(f)}
-        except csv.Error: return True
-        return len(there&set(images))<len(there)/2
+        with path.open(encoding='utf-8-sig', errors='replace', newline='') as f: there = _placed_rows(f)
+        return there is None or len(there&rows)<len(there)/2
     n = 1
     while (out := Path(run)/f"assigned-{_safe(place_name(data))}{f'-{n}' if n>1 else ''}.csv").exists() and other(out): n += 1
     return out
+
+def _own_table(out):
+    "Refuse a place for a table of `assign` where something else is, or that can't be written."
+    from clustering_nb.core import printable
+    if out.is_dir(): raise ValueError(f"{printable(out)} is a folder; --out needs the name of a CSV. Choose another one.")
+    if os.path.lexists(out):
+        with suppress(OSError), out.open(encoding='utf-8-sig', errors='replace', newline='') as f:
+            if _placed_rows(f) is not None: return _writable(out.parent)
+        raise FileExistsError(f"{printable(out)} is there, and is no table of `assign`; it would be lost. Choose another place with --out.")
+    _writable(out.parent)
 
 def assign_command(
     args, # As parsed by `parser`
@@ -376,12 +414,14 @@ def assign_command(
     "Say where new photos belong."
     from clustering_nb.core import printable, write_text
     from clustering_nb.sorting import assign
+    if args.out: _own_table(Path(args.out))
+    elif Path(args.run).is_dir(): _writable(Path(args.run)) # Told before the work
     placed = assign(args.run, args.data)
     for name,reason in placed.skipped[:20]: _say(f'skipped: {printable(name)}: {reason}')
     for note in placed.run.notes: _say(f'note: {note}')
-    out = Path(args.out) if args.out else _table_of(args.run, args.data, placed.images)
-    if out.is_dir(): raise ValueError(f"{printable(out)} is a folder; --out needs the name of a CSV. Choose another one.")
-    write_text(out, placed.table())
+    text = placed.table()
+    out = Path(args.out) if args.out else _table_of(args.run, args.data, text)
+    write_text(out, text)
     to = sys.stderr if args.json else sys.stdout
     counts = {}
     for c in placed.labels.tolist(): counts[c] = counts.get(c, 0)+1
@@ -454,7 +494,7 @@ def study_command(
     jobs = min(args.jobs or cores, cores)
     if args.jobs and args.jobs>jobs: _say(f"note: {args.jobs} jobs would share {jobs} cores; {jobs} are run.")
     if args.scheduler: read_scheduler(args.scheduler)
-    _say(f"{study.name}: {len(study.experiments)} experiments, {args.scheduler or f'{jobs} at a time'}")
+    _say(f"{study.name}: {len(study.experiments)} experiment{'s'*(len(study.experiments)!=1)}, {args.scheduler or f'{jobs} at a time'}")
     with connect(args.scheduler): rows = run_study(study.experiments, out, jobs, cache=not args.no_cache, folder=study.folder)
     _heed()
     failed = rows[rows.error!='']
@@ -502,28 +542,39 @@ def _leave(status):
     with suppress(OSError): sys.stdout.flush()
     os._exit(status)
 
+def _version():
+    from clustering_nb import __version__
+    print(f'clustering-nb {__version__}')
+    return 0
+
+def _no_output():
+    "What is still to be written goes nowhere."
+    with suppress(OSError, ValueError): os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
 def main(
     argv=None, # Words after the name of the program; those of the process by default
 )->int: # Exit status: 0, or 1 for an error, 2 for wrong usage, 130 for Ctrl-C
     "Entry point of `clustering-nb`."
     p = parser()
     args = p.parse_args(argv)
-    if args.version:
-        from clustering_nb import __version__
-        print(f'clustering-nb {__version__}')
-        return 0
-    if args.command is None:
+    if args.command is None and not args.version:
         p.print_help(sys.stderr)
         return 2
+    if argv is None: # The terminal is ours: what it has no letters for is written in those that it has
+        with suppress(AttributeError, ValueError): sys.stdout.reconfigure(errors='backslashreplace')
     try:
-        with _notes(), _interruptible(): return {'run': run_command, 'assign': assign_command, 'export': export_command, 'audit': audit_command, 'study': study_command, 'list': list_command}[args.command](args)
+        with _notes(), _interruptible():
+            status = {'run': run_command, 'assign': assign_command, 'export': export_command, 'audit': audit_command, 'study': study_command, 'list': list_command}[args.command](args) if not args.version else _version()
+            sys.stdout.flush() # While errors can still be told
+            return status
     except KeyboardInterrupt:
         _say('\nInterrupted. Finished steps are kept in the cache; no half-written file was left.')
         return 130 if argv is not None else _leave(130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _no_output()
         return 1
     except (ValueError, OSError, ImportError, MemoryError, RuntimeError) as e:
+        if isinstance(e, OSError) and argv is None and e.errno==errno.ENOSPC and e.filename is None: _no_output() # Perhaps it was not written, and Python would try again
         if os.environ.get('CLUSTERING_NB_DEBUG'): traceback.print_exc()
         text = e.strerror if isinstance(e, OSError) and e.strerror and not e.filename else str(e)
         _say(f"clustering-nb: error: {text or type(e).__name__}")

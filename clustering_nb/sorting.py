@@ -178,6 +178,7 @@ class RunFolder:
     labels: np.ndarray # Their clusters, (n,), negative for what is in none
     names: dict = field(default_factory=dict) # Cluster → name
     notes: tuple = () # On names that could not be given
+    strangers: frozenset = frozenset() # Images that are called as one by which a name was given, and are others
 
     def title(self, cluster):
         "The name of a cluster, or its number."
@@ -200,8 +201,9 @@ def read_run(
         data = facts.get('source') or facts['experiment']['data']
         copies = read_copies(folder, dict(zip(images, labels.tolist())))
     except (AttributeError, KeyError, TypeError, ValueError, csv.Error) as e: raise ValueError(f"assignments.csv, copies.csv or run.json in {printable(folder)} was changed or cut off: {e!r}. Run it again.") from e
-    names,_,notes,_ = names_by_cluster(read_names(folder), images, labels, changed=_others(facts.get(NAMED) or {}, {n: d[0] for n,d in _digests(folder).items()}))
-    return RunFolder(folder, data, images+list(copies), np.r_[labels, np.array(list(copies.values()), int)], names, tuple(notes))
+    strangers = _others(facts.get(NAMED) or {}, {n: d[0] for n,d in _digests(folder).items()})
+    names,_,notes,_ = names_by_cluster(read_names(folder), images, labels, changed=strangers)
+    return RunFolder(folder, data, images+list(copies), np.r_[labels, np.array(list(copies.values()), int)], names, tuple(notes), frozenset(strangers))
 
 NAMED = 'named' # In run.json: digests of photos by which names were given that no cluster bears now
 
@@ -242,12 +244,20 @@ def read_copies(
 def copies_of(
     found, # An `Audit`
     here=None, # Names of the photos that count; by default all
+    color=32, # Mean red, green and blue (0 to 255) differ by so much at most: hashes see no colour
 )->dict: # Name of a photo that is to be left out → name of the one that stays
-    "Of each group of equal photos, all but the best that is here, with that one."
-    table = found.duplicate_groups().assign(name=lambda t: t.name.map(printable)) # The best of each group first
+    "Of each group of equal photos, all but the best that is here in these colours, with that one."
+    table = found.duplicate_groups().merge(found.files[['name', 'color']], on='name').assign(name=lambda t: t.name.map(printable)) # The best of each group first
     if here is not None: table = table[table.name.isin(here)]
-    first = table.groupby('group').name.transform('first')
-    return {n: s for n,s in zip(table.name, first) if n!=s}
+    out = {}
+    for _,group in table.groupby('group'):
+        stay = []
+        for name,word in zip(group.name, group.color):
+            mean = np.array([int(word[i:i+2], 16) for i in (1, 3, 5)])
+            same = next((n for n,m in stay if np.abs(m-mean).max()<=color), None)
+            if same is None: stay.append((name, mean))
+            else: out[name] = same
+    return out
 
 def copies_table(
     copies, # As from `copies_of`

@@ -27,6 +27,18 @@ def call(tmp_path):
     return _call
 
 @pytest.fixture
+def here(tmp_path, monkeypatch, capsys):
+    "Run the program in this process, which is quicker; status, and all that it said."
+    from clustering_nb.cli import main
+    monkeypatch.chdir(tmp_path); monkeypatch.setenv('CLUSTERING_NB_CACHE', str(tmp_path/'cache'))
+    def _call(*words):
+        capsys.readouterr()
+        try: status = main([*map(str, words)])
+        except SystemExit as e: status = e.code
+        return status,''.join(capsys.readouterr())
+    return _call
+
+@pytest.fixture
 def photos(tmp_path):
     "Forty small photos in two folders, one broken file, and names from a stranger."
     rng = np.random.default_rng(0)
@@ -126,6 +138,121 @@ def test_piped_into_nothing(tmp_path):
     "`clustering-nb list | head -1` ends quietly."
     r = subprocess.run(f'"{PROGRAM}" list | head -1', shell=True, capture_output=True, text=True)
     assert r.stdout.startswith('data sets') and 'Traceback' not in r.stderr
+
+def test_output_that_can_not_be_written(tmp_path):
+    "A pipe that closes, a full disk, a terminal with few letters: no traceback, and what was done counts as done."
+    env = {k: v for k,v in os.environ.items() if k!='PYTHONUNBUFFERED'}|{'CLUSTERING_NB_CACHE': str(tmp_path/'cache')}
+    def shell(line, **more): return subprocess.run(line, shell=True, executable='/bin/bash', capture_output=True, encoding="utf-8", errors="replace", cwd=tmp_path, env=env|more)
+    for words in ('list', '--version'):
+        r = shell(f'"{PROGRAM}" {words} | true; echo ${{PIPESTATUS[0]}}')
+        assert r.stderr=='' and r.stdout in ('0\n', '1\n'), r
+    if Path('/dev/full').exists():
+        r = shell(f'"{PROGRAM}" --version > /dev/full')
+        assert r.returncode==1 and r.stderr=='clustering-nb: error: No space left on device\n', r
+    flat(tmp_path/'\u5199\u771f', {'red': (200, 40, 40), 'blue': (40, 40, 200)})
+    r = shell(f'"{PROGRAM}" run \u5199\u771f --recipe pixels:16+pca:5+kmeans:2 --picture pca --out \u5199', PYTHONIOENCODING='latin-1')
+    assert r.returncode==0 and 'Report: \\u5199' in r.stdout, r.stderr
+
+def flat(folder, shades, n=10, seed=0):
+    "A folder of noisy photos, `n` of each shade, named after it."
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    for name,shade in shades.items():
+        for i in range(n): Image.fromarray(np.clip(rng.normal(shade, 15, (24, 30, 3)), 0, 255).astype(np.uint8)).save(folder/f'{name}{i}.png')
+    return folder
+
+RGB = {'red': (200, 40, 40), 'green': (40, 180, 40), 'blue': (40, 40, 200)}
+
+def clusters(out):
+    "Name or '' → shades in the cluster that bears it, and all lines of clusters.csv."
+    table = pd.read_csv(out/'clusters.csv', encoding='utf-8-sig', keep_default_na=False)
+    where = pd.read_csv(out/'assignments.csv').assign(shade=lambda t: t.image.str.replace(r'\d+\.png', '', regex=True))
+    return {r.name_: sorted(where.shade[where.cluster==int(r.cluster)].unique()) for r in table.rename(columns={'name': 'name_'}).itertuples() if r.cluster!=''},table
+
+def named(out, words):
+    "Write a name beside the cluster of each shade."
+    found,table = clusters(out)
+    shade = table.typical.str.replace(r'\d+\.png', '', regex=True)
+    table.assign(name=shade.map(words)).to_csv(out/'clusters.csv', index=False, encoding='utf-8-sig')
+
+def test_names_stay_with_their_photos(here, tmp_path):
+    "Through a run that cuts otherwise, photos that are replaced, and other photos of the same file names."
+    def run(data, k=3): return here('run', data, '--recipe', f'pixels:16+pca:5+kmeans:{k}', '--picture', 'pca', '--out', 'out')[0]
+    words = {'red': 'R', 'green': 'G', 'blue': 'B'}
+    right = {w: [s] for s,w in words.items()}
+    flat(tmp_path/'a', RGB)
+    assert run('a')==0
+    named(tmp_path/'out', words)
+    assert run('a', 2)==0 and run('a')==0 and clusters(tmp_path/'out')[0]==right
+    typical = clusters(tmp_path/'out')[1].set_index('name').typical
+    for old,new in (('green', 'blue'), ('red', 'gone')): # Another photo under the name of a typical one, and a typical one that is gone
+        if new=='gone': (tmp_path/'a'/typical[words[old]]).unlink()
+        else: (tmp_path/'a'/typical[words[old]]).write_bytes((tmp_path/'a/blue3.png').read_bytes())
+    (tmp_path/'a'/typical['B']).write_bytes(b'broken')
+    assert run('a')==0
+    found = clusters(tmp_path/'out')[0]
+    assert (found['R'], found['G']==['green'], set(found['B'])) == (['red'], True, {'blue', 'green'}), found # One that is called green is blue
+    flat(tmp_path/'b', {'red': RGB['blue'], 'green': RGB['red'], 'blue': RGB['green']}, seed=1) # Other photos, the same names
+    (tmp_path/'a').rename(tmp_path/'kept')
+    assert run('b')==1
+    (tmp_path/'b').rename(tmp_path/'a')
+    for _ in range(2): # The second time names must not find strangers either
+        assert run('a')==0
+        found,table = clusters(tmp_path/'out')
+        assert set(found)=={''} and sorted(table.name[table.name!=''])==['B', 'G', 'R'], table
+    from clustering_nb.sorting import read_run
+    assert read_run(tmp_path/'out').names=={}
+    (tmp_path/'a').rename(tmp_path/'b'); (tmp_path/'kept').rename(tmp_path/'a')
+    assert run('a')==0
+    found = clusters(tmp_path/'out')[0]
+    assert found['R']==['red'] and found['G']==['green'] # They are there again
+
+def test_assign_writes_over_nothing_else(here, tmp_path):
+    flat(tmp_path/'a/x', RGB); flat(tmp_path/'b/x', {'red': RGB['green'], 'green': RGB['blue'], 'blue': RGB['red']}, seed=1)
+    assert here('run', 'a/x', '--recipe', 'pixels:16+pca:5+kmeans:3', '--picture', 'pca', '--out', 'out')[0]==0
+    names = (tmp_path/'out/clusters.csv').read_bytes()
+    for place,words in (('out/clusters.csv', 'no table of `assign`'), ('a/x/red0.png/t.csv', 'is a file'), ('out', 'is a folder')):
+        status,said = here('assign', 'out', 'a/x', '--out', place)
+        assert status==1 and words in said, said
+    assert (tmp_path/'out/clusters.csv').read_bytes()==names
+    for folder in ('a/x', 'b/x', 'a/x'): assert here('assign', 'out', folder)[0]==0 # Other photos, the same names
+    assert sorted(p.name for p in (tmp_path/'out').glob('assigned*'))==['assigned-x-2.csv', 'assigned-x.csv']
+    for _ in range(2): assert here('assign', 'out', 'a/x', '--out', 'mine.csv')[0]==0 # A table of its own may go
+
+def test_files_that_a_run_may_write_are_nobody_elses(here, tmp_path):
+    flat(tmp_path/'photos', RGB, 4)
+    for name in ('copies.csv', 'assignments.parquet', 'embedder.safetensors'):
+        (tmp_path/'mine').mkdir(exist_ok=True); (tmp_path/'mine'/name).write_text('mine')
+        status,said = here('run', 'photos', '--recipe', 'pixels:16+kmeans:3', '--picture', 'pca', '--out', 'mine')
+        assert status==1 and f'holds {name}' in said and (tmp_path/'mine'/name).read_text()=='mine'
+        (tmp_path/'mine'/name).unlink()
+    (tmp_path/'nowhere').symlink_to(tmp_path/'gone')
+    status,said = here('run', 'photos', '--recipe', 'pixels:16+kmeans:3', '--out', 'nowhere')
+    assert status==1 and 'a link to what is not there' in said
+
+def test_odd_words(here, tmp_path):
+    "Names of 240 bytes, names like options, blanks in recipes, seeds that are none."
+    short = ('--recipe', 'pixels:16+pca:5+kmeans:2', '--picture', 'pca')
+    for name in ('\u65e5\u672c\u8a9e\u5199'*20, '-dash'):
+        flat(tmp_path/name, {'a': (90, 0, 0), 'b': (0, 90, 0)}, 5)
+        for words in (('run', *short), ('audit', '--quick')):
+            status,said = here(*words, '--', name)
+            assert status==0, said
+    out = next(p for p in (tmp_path/'runs').iterdir() if p.name.startswith('-dash-pixels'))
+    assert 'run ./-dash --recipe' in (out/'report.html').read_text(encoding='utf-8')
+    status,said = here('run', '--recipe', 'pixels:16+pca:2 + levels', '--level', '2', '--picture', 'pca', '--out', 'levels', '--', '-dash')
+    assert status==0, said
+    for seed in ('-1', str(2**32), 'x'): assert 'a whole number from 0 to' in here('run', 'digits', f'--seed={seed}')[1]
+    assert 'a data set without files' in here('audit', 'digits')[1]
+
+def test_once_leaves_other_colours_in(here, tmp_path):
+    base = np.asarray(Image.fromarray(np.random.default_rng(0).integers(0, 255, (6, 8), np.uint8)).resize((80, 60)))
+    (tmp_path/'p').mkdir()
+    for name,tint in (('rose', (1, .5, .5)), ('leaf', (.5, 1, .5)), ('sky', (.5, .5, 1))): Image.fromarray((base[..., None]*np.array(tint)).astype(np.uint8)).save(tmp_path/f'p/{name}.png')
+    Image.open(tmp_path/'p/rose.png').save(tmp_path/'p/rose again.jpg')
+    status,said = here('run', 'p', '--once', '--recipe', 'pixels:8+kmeans:2', '--picture', 'pca', '--out', 'out')
+    assert status==0 and '1 photo shows what another one does' in said, said
+    assert len(pd.read_csv(tmp_path/'out/copies.csv'))==1
 
 def test_folder_whose_name_is_no_utf8(call, tmp_path, photos):
     odd = tmp_path/os.fsdecode(b'caf\xe9 photos')
