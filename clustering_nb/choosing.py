@@ -110,7 +110,7 @@ def cluster_stability(
     n_resamples=20, # Draws
     share=.5, # Of the vectors, each time
     seed=0, # Of the draws
-): # DataFrame, a row per cluster: `cluster`, `n`, mean and lowest `jaccard`, how often it `dissolved` (below .5), of the draws with members of it, and `holds`
+): # DataFrame, a row per cluster: `cluster`, `n`, mean and lowest `jaccard`, how often it `dissolved` (.5 or less), of the draws with members of it, and `holds`
     "How surely each cluster comes again in other draws of the data."
     x = check_array(X, dtype=np.float32)
     if not isinstance(n_resamples, (int, np.integer)) or n_resamples<1: raise ValueError(f"Expected `n_resamples` as a whole number of at least 1, got {n_resamples!r}.")
@@ -127,7 +127,7 @@ def cluster_stability(
     table = need('pandas').DataFrame(found, columns=own) # Whose means leave out draws that a cluster had no part in
     mean = table.mean().to_numpy(float)
     words = np.select([mean>=.75, mean>=.6, np.isnan(mean)], ['yes', 'perhaps', 'unknown'], 'no')
-    return need('pandas').DataFrame({'cluster': own, 'n': [(labels==c).sum() for c in own], 'jaccard': mean, 'lowest': table.min().to_numpy(float), 'dissolved': (table<.5).where(table.notna()).mean().to_numpy(float), 'holds': words})
+    return need('pandas').DataFrame({'cluster': own, 'n': [(labels==c).sum() for c in own], 'jaccard': mean, 'lowest': table.min().to_numpy(float), 'dissolved': (table<=.5).where(table.notna()).mean().to_numpy(float), 'holds': words})
 
 def _seeded(clusterer, seed):
     "An unfitted copy with this seed, where it draws anything."

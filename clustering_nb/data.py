@@ -778,13 +778,13 @@ def load_arrays(
 # %% ../nbs/10_data.ipynb #6451da53
 datasets = Registry('data set')
 
-@datasets.add('digits')
+@datasets.add('digits', paper='Alpaydin, Kaynak: Optical Recognition of Handwritten Digits, UCI 1998')
 def digits():
     "1 797 handwritten digits, 8 × 8, grey; ships with scikit-learn"
     d = need('sklearn.datasets').load_digits()
     return Images((d.images*(255/16)).round().astype(np.uint8), d.target, [str(i) for i in range(10)], name='digits')
 
-@datasets.add('iris')
+@datasets.add('iris', paper='Fisher, Annals of Eugenics 1936')
 def iris():
     "150 flowers, 4 measurements each, 3 species; ships with scikit-learn"
     d = need('sklearn.datasets').load_iris()

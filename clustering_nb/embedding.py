@@ -132,17 +132,17 @@ def descriptors(
 
 # %% ../nbs/30_embedding.ipynb #0b038e2b
 _learned = {
-    'ae': ('autoencoders', "Autoencoder, fully connected", {}),
-    'cae': ('autoencoders', "Autoencoder, convolutional", {}),
+    'ae': ('autoencoders', "Autoencoder, fully connected", {'paper': 'Hinton and Salakhutdinov, Science 2006'}),
+    'cae': ('autoencoders', "Autoencoder, convolutional", {'paper': 'Masci, Meier, Cireşan and Schmidhuber, ICANN 2011'}),
     'vae': ('autoencoders', "Variational autoencoder: vectors near a normal distribution", {'paper': 'Kingma and Welling, ICLR 2014'}),
-    'ssae': ('autoencoders', "Semi-supervised autoencoder: a classifier on the vectors learns along", {'labels_used': True}),
+    'ssae': ('autoencoders', "Semi-supervised autoencoder: a classifier on the vectors learns along", {'labels_used': True, 'paper': 'Ranzato and Szummer, ICML 2008'}),
     'cvae': ('autoencoders', "Conditional VAE: encoder and decoder are told the class", {'labels_used': True, 'paper': 'Sohn, Lee and Yan, NeurIPS 2015'}),
     'class_losses': ('autoencoders', "Reconstruction losses under one autoencoder per class", {'labels_used': True}),
     'simclr': ('selfsupervised', "Contrastive encoder: two views of an image are recognised among others", {'tag': 'self-supervised', 'paper': 'Chen et al., ICML 2020'}),
     'simclr_pair': ('selfsupervised', "Two contrastive encoders side by side: one that is shown other places, one that is shown other light", {'tag': 'self-supervised', 'paper': 'Chen et al., ICML 2020'}),
     'vicreg': ('selfsupervised', "Encoder whose vectors agree between two views and vary between images", {'tag': 'self-supervised', 'paper': 'Bardes, Ponce and LeCun, ICLR 2022'}),
-    'cnn': ('cnn', "Convolutional network trained on classes with Keras; its last layer but one", {'labels_used': True, 'extra': 'keras'}),
-    'efficientnet_lite0': ('pretrained', "Features of EfficientNet-Lite0, trained on ImageNet; its weights come as a package", {'tag': 'pre-trained', 'paper': 'Tan and Le, ICML 2019'}),
+    'cnn': ('cnn', "Convolutional network trained on classes with Keras; its last layer but one", {'labels_used': True, 'extra': 'keras', 'paper': 'LeCun, Bottou, Bengio and Haffner, Proceedings of the IEEE 1998'}),
+    'efficientnet_lite0': ('pretrained', "Features of EfficientNet-Lite0, trained on ImageNet; its weights come as a package", {'tag': 'pre-trained', 'paper': 'EfficientNet: Tan and Le, ICML 2019'}),
     'torchvision': ('pretrained', "Features of a classification network of torchvision, trained on ImageNet", {'tag': 'pre-trained'}),
     'timm': ('pretrained', "Features of any network of timm", {'tag': 'pre-trained', 'extra': 'photos'})}
 

@@ -31,7 +31,7 @@ def level_stability(
     max_points=5000, # Vectors in a draw
     seed=0, # Of the draws
 )->np.ndarray: # (len(ks),), 1 where every draw gives the same groups, NaN where a draw has fewer vectors than groups
-    "How surely the groups of each level come again. Of more than four draws' worth of vectors, so many are looked at."
+    "How surely the groups of each level come again. At most four times `max_points` vectors are looked at, drawn at random."
     x = np.asarray(X, np.float64)
     if len(x)>4*max_points: x = x[np.sort(np.random.default_rng(seed).permutation(len(x))[:4*max_points])]
     tree = lambda x: need('fastcluster').linkage_vector(x, 'ward')

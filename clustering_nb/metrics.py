@@ -150,7 +150,7 @@ def stratified_indices(
     seed=0, # Of the draw
     least=10, # From every group that many, or all it has; fewer where groups are so many that `m` would not do
 )->np.ndarray: # Sorted positions
-    "Draw from each group in proportion to its size, and from none of them nothing."
+    "Draw from each group in proportion to its size, at least one from each."
     rng = np.random.default_rng(seed)
     groups,counts = np.unique(labels, return_counts=True)
     least = max(1, min(least, m//len(groups)))
@@ -215,10 +215,14 @@ def _external(y_true, y_pred):
 def _internal(vectors, y_pred, max_points, seed):
     y,vectors = check_clusters(y_pred),_check_vectors(vectors, y_pred)
     inside = y>=0
-    defined = 2<=len(np.unique(y[inside]))<inside.sum()
-    return {'silhouette': silhouette(vectors, y, max_points, seed),
-            'davies_bouldin': davies_bouldin_score(vectors[inside], y[inside]) if defined else np.nan,
-            'calinski_harabasz': calinski_harabasz_score(vectors[inside], y[inside]) if defined else np.nan}
+    x,at = vectors[inside],y[inside]
+    if not 2<=len(np.unique(at))<len(at): bouldin = harabasz = np.nan
+    else:
+        bouldin,harabasz = davies_bouldin_score(x, at),calinski_harabasz_score(x, at)
+        tight = (bouldin==0 or harabasz==1) and all((x[at==c]==x[at==c][0]).all() for c in np.unique(at)) # scikit-learn's values for what has no extent
+        if tight: harabasz = np.nan
+        elif bouldin==0: bouldin = np.nan # All centres coincide
+    return {'silhouette': silhouette(vectors, y, max_points, seed), 'davies_bouldin': bouldin, 'calinski_harabasz': harabasz}
 
 def score(
     y_true, # Classes, (n,); None if there are none

@@ -226,6 +226,7 @@ def _fit_stage(step, stage, x, images):
     if isinstance(x, Images) and not stage.entry.labels_used: x = x.without_labels()
     if stage.entry.labels_used and images.labels is None: raise ValueError(f"{stage.name!r} learns from classes, and {images.name!r} has none. Take another {stage.kind}.")
     found = fit_transform_disk(step, x) if isinstance(x, DiskVectors) else step.fit_transform(x, *y)
+    if isinstance(x, Images) and isinstance(found, np.ndarray) and (found[-1]==found[0]).all() and (found==found[0]).all(): warnings.warn(f"All {len(found):,} images have the same vector: to {stage.name!r} they look alike, and groups of them mean nothing.")
     return found if isinstance(found, DiskVectors) else np.asarray(found, dtype=np.float32)
 
 SLOW = 2 # Seconds from which on what a stage made is kept
