@@ -1,4 +1,5 @@
 "Installation from settings.ini, which nbdev reads too: nothing is written twice."
+import re
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -10,11 +11,17 @@ cfg = config['DEFAULT']
 statuses = ['1 - Planning', '2 - Pre-Alpha', '3 - Alpha', '4 - Beta', '5 - Production/Stable', '6 - Mature', '7 - Inactive']
 readme = Path(__file__).with_name('README.md')
 
+def shown_anywhere(text):
+    "The README with addresses of pages and pictures that also hold where the package is shown."
+    at = lambda kind: f"{cfg['git_url']}/{kind}/{cfg['branch']}/"
+    text = re.sub(r'(!\[[^\]]*\]\()(?!https?:|#)', lambda m: m[1]+at('raw'), text)
+    return re.sub(r'((?<!!)\[[^\]]*\]\()(?!https?:|#)', lambda m: m[1]+at('blob'), text)
+
 setup(
     name=cfg['lib_name'],
     version=cfg['version'],
     description=cfg['description'],
-    long_description=readme.read_text(encoding='utf-8') if readme.exists() else cfg['description'],
+    long_description=shown_anywhere(readme.read_text(encoding='utf-8')) if readme.exists() else cfg['description'],
     long_description_content_type='text/markdown',
     author=cfg['author'],
     author_email=cfg['author_email'],

@@ -50,6 +50,7 @@ def test_metadata_says_what_settings_say(built):
     wheel = zipfile.ZipFile(one(built, '*.whl'))
     said = wheel.read(next(n for n in wheel.namelist() if n.endswith('.dist-info/METADATA'))).decode()
     assert f"Version: {cfg['DEFAULT']['version']}" in said and f"Requires-Python: >={cfg['DEFAULT']['min_python']}" in said
+    assert 'assets/report.png)' in said and not re.findall(r'\]\((?!https?:|#)[^)]*\)', said), 'The page of an index has no files beside it'
     base = [m for m in re.findall(r'^Requires-Dist: (.+)$', said, re.M) if 'extra ==' not in m]
     assert len(base)==len(cfg['DEFAULT']['requirements'].split())
     assert set(re.findall(r'^Provides-Extra: (.+)$', said, re.M))==set(cfg['DEFAULT']['extras'].split())

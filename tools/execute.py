@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parents[1]
 LIMIT = 400_000 # Bytes of stored outputs in a notebook
-ENV = dict(PLOTLY_RENDERER='plotly_mimetype', CLUSTERING_NB_PROGRESS='0', PYTHONHASHSEED='0', PYTHONWARNINGS='ignore:IProgress not found') # tqdm misses widgets
+ENV = dict(PLOTLY_RENDERER='plotly_mimetype', CLUSTERING_NB_PROGRESS='0', PYTHONHASHSEED='0', PYTHONWARNINGS='ignore:IProgress not found', TF_CPP_MIN_LOG_LEVEL='3') # tqdm misses widgets, TensorFlow graphics cards
 
 
 class Refused(Exception): "What is wrong with the outputs of a notebook, in words."
