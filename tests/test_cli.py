@@ -84,7 +84,7 @@ def test_flat_folder_has_no_scores_against_classes(call, photos, tmp_path):
     (('run', 'digits', '--recipe', 'pca:50+gmn:10'), 1, "Did you mean 'gmm'"),
     (('run', 'digits', '--recipe', 'pca:500+gmm:10'), 1, 'n_components=500'),
     (('run', 'digits', '--n', '5', '--recipe', 'kmeans:10'), 1, 'clusters'),
-    (('run', 'digits', '--seed', 'x'), 2, 'invalid int'),
+    (('run', 'digits', '--seed', 'x'), 2, 'a whole number from 0 to'),
     (('frobnicate',), 2, 'invalid choice'),
     ((), 2, 'usage')])
 def test_mistakes(call, words, status, said):
