@@ -264,4 +264,6 @@ if __name__=='__main__':
         if 'growth' in a.only: growth(ns, a.methods.split(','))
         if 'quality' in a.only: quality([int(m) for m in a.samples.split(',')], a.seeds)
         if 'files' in a.only: files(a.files, a.side)
-        if 'search' in a.only: search([n for n in ns if n<=150_000]) # More than that are clustered by a sample
+        if 'search' in a.only:
+            from clustering_nb.large import EXACT
+            search(sorted({n for n in ns if n<EXACT}|{EXACT})) # Up to the largest fit: more than that are clustered by a sample
