@@ -37,7 +37,7 @@ export: ## Write clustering_nb/ from the notebooks, and clean them
 
 execute: ## Run library notebooks, pages and how-tos, and store their outputs
 	$(FULL)
-	@$(BIN)/python tools/execute.py nbs/*.ipynb nbs/howto/*.ipynb
+	@$(BIN)/python tools/execute.py $(or $(ONLY),nbs/*.ipynb nbs/howto/*.ipynb)
 	@$(BIN)/python tools/readme.py
 
 readme: ## Write README.md from the home page, nbs/index.ipynb

@@ -77,6 +77,20 @@ def test_a_notebook_that_was_edited_while_it_ran(project):
     path.write_text(json.dumps(notebook('first = 1', *(''.join(c['source']) for c in ran.cells))))
     with pytest.raises(execute.Refused, match='edited while it ran'): execute.cleaned(path, ran)
 
+@pytest.mark.parametrize('path', [p for p in sorted((ROOT/'nbs').rglob('*.ipynb')) if p.parent.name!='studies'], ids=lambda p: p.stem) # Studies: results/executed.json
+def test_outputs_are_as_new_as_the_cells(path):
+    nb = json.loads(path.read_text(encoding='utf-8'))
+    if any(c.get('outputs') for c in nb['cells']): assert nb['metadata'].get('executed')==execute.made_of(nb), f'The outputs of {path.name} are older than its cells or tables: run `make execute ONLY={path.relative_to(ROOT).as_posix()}`.'
+
+def test_what_outputs_are_made_of(project, monkeypatch):
+    monkeypatch.setattr(execute, 'ROOT', project)
+    first = notebook("table = pd.read_csv(RESULTS/'one.csv')", '1+1')
+    also = lambda cells: cells|{'cells': [*cells['cells'], {'cell_type': 'markdown', 'source': ['Said later.'], 'metadata': {}}]}
+    assert execute.made_of(first)==execute.made_of(also(first))!=execute.made_of(notebook("table = pd.read_csv(RESULTS/'one.csv')", '1+2'))
+    then = execute.made_of(first)
+    (project/'results/one.csv').write_text('a\n5\n')
+    assert execute.made_of(first)!=then and execute.made_of(notebook('1+1'))==execute.made_of(notebook('1+1'))
+
 def test_links_of_the_readme():
     said = readme.moved('[a](results.ipynb) [b](../assets/x.png) [c](#here) [d](https://x.org/y) `LICENSE.md` `CHANGELOG.md`\n\n```sh\n[e](f.ipynb)\n```\n', 'nbs')
     assert '[a](nbs/results.ipynb) [b](assets/x.png) [c](#here) [d](https://x.org/y) `LICENSE.md` [CHANGELOG.md](CHANGELOG.md)' in said and '[e](f.ipynb)' in said

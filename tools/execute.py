@@ -4,6 +4,7 @@ Cells that `nbdev_test` skips are skipped here too, and keep no output. What is 
 same in every run; a notebook with an error, a path of this machine or too large outputs is named, and stays as it was."""
 import argparse
 import asyncio
+import hashlib
 import json
 import os
 import re
@@ -63,12 +64,12 @@ class Client(NotebookClient):
             for s in (signal.SIGINT, signal.SIGTERM): asyncio.get_running_loop().add_signal_handler(s, end)
         await super().async_start_new_kernel(**kw)
 
-def environment():
-    "Variables of the kernel: the library from this checkout, quiet, the same in every run."
+def environment(more):
+    "Variables of the kernel: the library from this checkout, quiet, the same in every run, and `more`."
     keep = {k: v for k,v in os.environ.items() if k not in ('IN_TEST', 'PLOTLY_RENDERER')}
-    return keep|ENV|{'PYTHONPATH': os.pathsep.join(filter(None, [str(ROOT), os.environ.get('PYTHONPATH')]))}
+    return keep|ENV|{'PYTHONPATH': os.pathsep.join(filter(None, [str(ROOT), os.environ.get('PYTHONPATH')]))}|more
 
-def run(nb, folder, flags, timeout):
+def run(nb, folder, flags, timeout, more):
     "Execute in place; an error is told with its cell."
     client = Client(nb, timeout=timeout, kernel_name='python3', record_timing=False, coalesce_streams=True, resources={'metadata': {'path': str(folder)}})
     client.flags = flags
@@ -77,7 +78,7 @@ def run(nb, folder, flags, timeout):
             kernel = client.create_kernel_manager()
             kernel.transport,kernel.ip = 'ipc',f'{sockets}/k'
         client.bar = tqdm(total=len(nb.cells), unit='cell', leave=False, disable=not sys.stderr.isatty())
-        try: client.execute(env=environment())
+        try: client.execute(env=environment(more))
         except CellTimeoutError as e: raise Refused(f"a cell ran for more than {timeout} s; give it a flag, or more by --timeout") from e
         except (CellExecutionError, DeadKernelError, RuntimeError) as e:
             if client.ending or getattr(e, 'ename', '')=='KeyboardInterrupt': raise KeyboardInterrupt from None # Or the kernel itself was interrupted
@@ -106,7 +107,16 @@ def cleaned(path, nb):
             if 'text/html' in o.get('data', {}): o['data']['text/html'] = stable_ids(o['data']['text/html'], f'{i}_{j}')
     clean_nb(plain, allowed_metadata_keys=cfg.get('allowed_metadata_keys', '').split(), allowed_cell_metadata_keys=cfg.get('allowed_cell_metadata_keys', '').split(),
              clean_ids=cfg.getboolean('clean_ids', True))
+    if any(c.get('outputs') for c in plain['cells']): plain['metadata']['executed'] = made_of(plain)
+    else: plain['metadata'].pop('executed', None)
     return plain
+
+def made_of(nb):
+    "A digest of what outputs come from: the code of all cells, and the tables of results that they name."
+    code = [''.join(c['source']) for c in nb['cells'] if c['cell_type']=='code']
+    named = sorted(set(re.findall(r'\b[a-z0-9_]+\.csv\b', '\n'.join(code))))
+    found = {n: hashlib.sha256((ROOT/'results'/n).read_bytes()).hexdigest() for n in named if (ROOT/'results'/n).is_file()}
+    return hashlib.sha256(json.dumps([code, found]).encode()).hexdigest()[:12]
 
 def stable_ids(lines, at):
     "pandas' Styler names its tables at random: `T_3f9c1` becomes `T_` and the place in the notebook."
@@ -150,13 +160,13 @@ def store(nb, path):
         os.replace(tmp, path)
     finally: tmp.unlink(missing_ok=True)
 
-def execute(path, flags, timeout=1800):
-    "Execute one notebook and store its outputs, or raise `Refused`."
+def execute(path, flags, timeout=1800, more={}):
+    "Execute one notebook, with `more` environment variables, and store its outputs, or raise `Refused`."
     nb = nbformat.read(path, 4)
     if nb.cells and re.match(r'---\n(.*\n)*?skip_exec:\s*true', nb.cells[0].source): return
     for cell in nb.cells:
         if cell.cell_type=='code': cell.outputs = []
-    run(nb, path.parent, flags, timeout)
+    run(nb, path.parent, flags, timeout, more)
     nb = cleaned(path, nb)
     check(nb, machine_paths())
     store(nb, path)
@@ -171,7 +181,9 @@ def main(args=None):
     bad = 0
     for path in a.notebooks:
         begun = time.time()
-        try: execute(path.resolve(), flags, a.timeout)
+        try:
+            with tempfile.TemporaryDirectory(prefix='cache') as cache: # As under test: nothing known from before, and sums that don't depend on the number of cores
+                execute(path.resolve(), flags, a.timeout, {'OMP_NUM_THREADS': '1', 'CLUSTERING_NB_CACHE': cache})
         except (Refused, OSError, ValueError) as e:
             bad += 1
             print(f"{path}: not stored: {e}", file=sys.stderr)
