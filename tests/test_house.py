@@ -7,9 +7,11 @@ import shutil
 import subprocess
 import sys
 import time
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT/'nbs').rglob('*.ipynb'))
@@ -51,6 +53,13 @@ def test_readme_is_the_home_page():
     assert done.returncode==0, 'README.md is not what nbs/index.ipynb says: run `make execute`, or tools/readme.py.'
     said = (ROOT/'README.md').read_text(encoding='utf-8')
     for to in re.findall(r'\]\(([^)#\s]+)', said): assert re.match('https?:', to) or (ROOT/to).exists(), f'README.md links to {to}, which is not there.'
+
+def test_citation_is_of_this_version():
+    said = yaml.safe_load((ROOT/'CITATION.cff').read_text(encoding='utf-8'))
+    config = ConfigParser(delimiters=['='])
+    config.read(ROOT/'settings.ini', encoding='utf-8')
+    mine = config['DEFAULT']
+    assert said['version']==mine['version'] and said['license'].lower()==mine['license'] and said['repository-code']==mine['git_url'] and said['url']==mine['doc_host']+mine['doc_baseurl'] and said['authors']==[{'name': mine['author']}]
 
 def test_notebooks_are_clean(tmp_path):
     shutil.copytree(ROOT/'nbs', tmp_path/'nbs'); shutil.copy(ROOT/'settings.ini', tmp_path)

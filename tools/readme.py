@@ -21,7 +21,7 @@ def moved(markdown, folder):
     parts = re.split(r'(^```.*?^```\n?)', markdown, flags=re.S|re.M) # Code stays
     for i in range(0, len(parts), 2):
         parts[i] = re.sub(r'(\[[^\]]*\])\(([^)\s]+)\)', link, parts[i])
-        parts[i] = re.sub(r'`([\w./-]+\.(?:md|csv))`', lambda m: f'[{m[1]}]({m[1]})' if (ROOT/m[1]).is_file() else m[0], parts[i])
+        parts[i] = re.sub(r'`([\w./-]+\.(?:md|csv|cff))`', lambda m: f'[{m[1]}]({m[1]})' if (ROOT/m[1]).is_file() else m[0], parts[i])
     return ''.join(parts)
 
 def shown(output):
