@@ -353,7 +353,7 @@ def _bounds(self, x):
 
 @patch_to(ConditionalVAE)
 def classify(self, X):
-    "Chance of each class, (n, classes), if all are equally frequent; never of one that was not learned from."
+    "Score of each class, (n, classes), rows of sum 1: the bounds of the likelihoods, put to scale as if all classes were equally frequent. They are bounds, so these are no calibrated chances; 0 for a class that was not learned from."
     bounds = self._batches(self._bounds, self._check_new(X))
     bounds[:, [c for c in range(bounds.shape[1]) if c not in self.seen_]] = -np.inf
     return softmax(bounds, axis=1)

@@ -345,7 +345,7 @@ class HDBSCAN(NearestPredict):
     "Hierarchical density-based clustering (Campello, Moulavi and Sander 2013), by the `hdbscan` package; above 15 dimensions on a tree of our own, up to n²·d of 10¹⁴."
     def __init__(self,
         min_cluster_size=None, # Smallest group that counts as a cluster; √n by default
-        min_samples=None, # How dense is dense; `min_cluster_size` by default
+        min_samples=5, # How dense is dense: how many neighbours a place has that counts; None for `min_cluster_size`
         cluster_selection_method='eom', # `eom` for stable clusters, `leaf` for small ones
         cluster_selection_epsilon=0., # Clusters nearer than this are not told apart
     ):
@@ -386,7 +386,7 @@ def _reach(x, labels):
     return reach
 
 @clusterers.add('hdbscan', large='sample', finds_k=True, paper='Campello, Moulavi and Sander 2013; McInnes, Healy and Astels 2017')
-def hdbscan(min_cluster_size=None, min_samples=None, cluster_selection_method='eom', cluster_selection_epsilon=0.):
+def hdbscan(min_cluster_size=None, min_samples=5, cluster_selection_method='eom', cluster_selection_epsilon=0.):
     "Dense groups of any shape; finds how many; leaves out noise"
     return HDBSCAN(min_cluster_size, min_samples, cluster_selection_method, cluster_selection_epsilon)
 
@@ -490,13 +490,17 @@ class Spectral(NearestPredict):
         near = neighbors(x, min(self.n_neighbors, len(x)))
         rows = np.repeat(np.arange(len(x)), near.indices.shape[1])
         graph = sp.coo_matrix((np.ones(len(rows), np.float32), (rows, near.indices.ravel())), (len(x), len(x))).tocsr()
+        graph.setdiag(0) # Nobody is their own neighbour
+        graph.eliminate_zeros()
         return (graph+graph.T)*.5
 
     def _kernel(self, x, seed):
         check_memory(len(x)**2*8*2, f"The full kernel of {len(x):,} points", "Use `affinity=neighbors`, whose memory grows with n only, or a sample (`n`).")
         d = pairwise_distances(x.astype(np.float64), metric='sqeuclidean')
         gamma = self.gamma if self.gamma is not None else 1/max(2*np.median(d), 1e-12)
-        return np.exp(-gamma*d, out=d)
+        np.exp(-gamma*d, out=d)
+        np.fill_diagonal(d, 0) # As in the paper; else what lies far from all is a cluster of its own
+        return d
 
 # %% ../nbs/50_clustering.ipynb #6d86bf8d
 def _eigenvectors(graph, k, seed):

@@ -473,8 +473,8 @@ def compare(
     rows, # As from `grid`
     score='acc', # Column to compare by
     against=None, # Recipe to compare with; by default the one with the best mean
-    confidence=.95, # Of all intervals together
-): # DataFrame, a row per other recipe: mean `difference`, its interval `low` to `high`, share of seeds `won`, `runs`, and whether the difference is `clear`
+    confidence=.95, # Of all intervals together; if the best of these rows is the one to compare with, of those between any two recipes
+): # DataFrame, a row per other recipe: mean `difference`, its interval `low` to `high`, share of seeds `won`, `runs`, and whether the difference is `clear` (never where all seeds differ alike: they say nothing of spread, and there is no interval)
     "Recipes against one of them, seed by seed."
     if not 0<confidence<1: raise ValueError(f"Expected `confidence` above 0 and below 1, got {confidence!r}.")
     rows = _good(rows, ['recipe', 'seed', score])
@@ -484,12 +484,13 @@ def compare(
     if wide.shape[1]<2: raise ValueError(f"Expected rows of at least two recipes, got {wide.shape[1]}.")
     common = wide.dropna()
     sign,means = -1 if score in lower_is_better else 1,(common if len(common) else wide).mean()
-    against = (sign*means).idxmax() if against is None else against
+    picked,against = against is None,(sign*means).idxmax() if against is None else against
     if against not in wide: raise ValueError(f"No rows of {against!r}. {did_you_mean(against, list(wide))}")
     found,others = [],[r for r in wide if r!=against]
+    at_once = wide.shape[1]*len(others)/2 if picked else len(others) # Which of them is best, chance has decided as well
     for r in others:
         d = (wide[r]-wide[against]).dropna().to_numpy()
         mean,half = (d.mean() if len(d) else np.nan),np.nan # One seed has no spread
-        if len(d)>1: half = need('scipy.stats').t.ppf(1-(1-confidence)/2/len(others), len(d)-1)*d.std(ddof=1)/len(d)**.5
+        if len(d)>1 and (spread := d.std(ddof=1))>1e-12: half = need('scipy.stats').t.ppf(1-(1-confidence)/2/at_once, len(d)-1)*spread/len(d)**.5
         found.append({'recipe': r, 'difference': mean, 'low': mean-half, 'high': mean+half, 'won': (sign*d>0).mean() if len(d) else np.nan, 'runs': len(d), 'clear': bool(abs(mean)>half)})
     return need('pandas').DataFrame(found).sort_values('difference', ascending=sign<0, ignore_index=True)

@@ -201,14 +201,18 @@ class SampledClusterer(ClusterMixin, BaseEstimator):
         random_state=0, # Of the draw
     ): self.step,self.n_sample,self.random_state = step,n_sample,random_state
 
-    def fit(self, X, y=None):
-        "Cluster a sample of `X`, (n, d), and place the others; classes are not used."
+    @property
+    def draws_anew(self): return getattr(self.step, 'draws_anew', False)
+
+    def fit(self, X, y=None, anew=None):
+        "Cluster a sample of `X`, (n, d), and place the others; classes are not used. `anew` lays out rows of `X` anew, for steps that ask for it (`draws_anew`)."
         at = drawn(len(X), self.n_sample, self.random_state)
+        again = {} if anew is None else {'anew': lambda rows, seed: anew(at[rows], seed)}
         self.step_ = scaled(clone(self.step), len(at), len(X))
         sample = np.asarray(X[at], np.float32)
         self._centre = np.float32(0) if len(at)==len(X) else sample.mean(0, dtype=np.float64).astype(np.float32) # Far from 0, distances lose digits
         sample = sample-self._centre
-        own = np.asarray(self.step_.fit_predict(sample)).astype(np.int64)
+        own = np.asarray(self.step_.fit_predict(sample, **again)).astype(np.int64)
         levels = getattr(self.step_, 'level_labels_', {})
         self.stability_ = getattr(self.step_, 'stability_', {})
         self.labels_,self.level_labels_ = own,levels
@@ -231,9 +235,9 @@ class SampledClusterer(ClusterMixin, BaseEstimator):
         if firm is not None: self.probabilities_ = np.where(self.labels_>=0, firm, 0)
         return self
 
-    def fit_predict(self, X, y=None):
+    def fit_predict(self, X, y=None, anew=None):
         "Clusters, (n,)."
-        return self.fit(X).labels_
+        return self.fit(X, anew=anew).labels_
 
     def predict(self, X):
         "Clusters of new vectors, (m,)."

@@ -6,6 +6,8 @@
 __all__ = ['firmness', 'candidate_levels', 'level_stability', 'choose_levels', 'isolated', 'Levels', 'levels']
 
 # %% ../nbs/54_levels.ipynb #90d2fdaa
+import warnings
+
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
 from sklearn.neighbors import NearestNeighbors
@@ -30,29 +32,32 @@ def level_stability(
     n_resamples=8, # Draws
     max_points=5000, # Vectors in a draw
     seed=0, # Of the draws
+    anew=None, # Function of rows of `X` and a seed: vectors of these images, made without the others; None takes those of `X`
 )->np.ndarray: # (len(ks),), 1 where every draw gives the same groups, NaN where a draw has fewer vectors than groups
     "How surely the groups of each level come again. At most four times `max_points` vectors are looked at, drawn at random."
-    x = np.asarray(X, np.float64)
-    if len(x)>4*max_points: x = x[np.sort(np.random.default_rng(seed).permutation(len(x))[:4*max_points])]
+    x,rows = np.asarray(X, np.float64),np.arange(len(X))
+    if len(x)>4*max_points: x = x[rows := np.sort(np.random.default_rng(seed).permutation(len(x))[:4*max_points])]
     tree = lambda x: need('fastcluster').linkage_vector(x, 'ward')
     whole,found = tree(x),np.full((n_resamples, len(ks)), np.nan)
     full = [cut_tree(whole, k) if k<=len(x) else None for k in ks]
     for r in progress(range(n_resamples), 'levels in other draws'):
-        at = np.sort(np.random.default_rng((seed, r)).permutation(len(x))[:max(2, min(max_points, len(x)//2))])
-        drawn = tree(x[at])
+        rng = np.random.default_rng((seed, r))
+        at = np.sort(rng.permutation(len(x))[:max(2, min(max_points, len(x)//2))])
+        drawn = tree(x[at] if anew is None else np.asarray(anew(rows[at], int(rng.integers(2**31-1))), np.float64))
         for i,k in enumerate(ks):
             if k<=len(at): found[r, i] = adjusted_rand_score(full[i][at], cut_tree(drawn, k))
     return found.mean(0) # All draws are of one size
 
 # %% ../nbs/54_levels.ipynb #043a0b05
-firmness = {'coarse': .9, 'medium': .75, 'fine': .65} # Least stability of each level
+firmness = {'coarse': .9, 'medium': .7, 'fine': .5} # Least stability of each level
 
 def choose_levels(
     ks, # Numbers of clusters, ascending
     stability, # Of each
-)->dict: # Level → number of clusters, not descending; the most stable one where none is firm enough
+)->dict: # Level → number of clusters, not descending; the most stable one where none is firm enough, and 1 where none reaches `fine`
     "The finest level that is firm enough, for each kind of firmness."
     stability = np.nan_to_num(np.asarray(stability, float)) # What can't be drawn again is not firm
+    if stability.max()<firmness['fine']: return dict.fromkeys(firmness, 1)
     enough = {name: np.flatnonzero(stability>=min(least, stability.max())) for name,least in firmness.items()}
     return {name: int(ks[at[-1]]) for name,at in enough.items()}
 
@@ -76,6 +81,8 @@ def _isolated(x, at, copies, k=5, limit=5.):
 # %% ../nbs/54_levels.ipynb #178cdc8b
 class Levels(NearestPredict):
     "Ward's tree, cut at levels that come again in other draws; `labels_` are those of one level, -1 for what is left over."
+    draws_anew = True # `fit` takes `anew`
+
     def __init__(self,
         level='medium', # `coarse`, `medium`, `fine`, or a number of clusters
         smallest=5, # Smaller groups are left over, unless `leftovers` is false or a number of clusters was asked for; no level has smaller ones on average in half of the vectors
@@ -83,6 +90,20 @@ class Levels(NearestPredict):
         n_resamples=8, # Draws
         random_state=0, # Of the draws
     ): self.level,self.smallest,self.leftovers,self.n_resamples,self.random_state = level,smallest,leftovers,n_resamples,random_state
+
+    def fit(self,
+        X, # Vectors, (n, d)
+        y=None, # Not used
+        anew=None, # As for `level_stability`
+    ):
+        "Cluster the rows of `X`; with `anew`, levels have to come again in layouts made anew."
+        self._anew = anew
+        try: return super().fit(X)
+        finally: del self._anew # It holds images
+
+    def fit_predict(self, X, y=None, anew=None):
+        "Cluster the rows of `X`: (n,)."
+        return self.fit(X, anew=anew).labels_
 
     def _cluster(self, x):
         known = isinstance(self.level, str)
@@ -98,10 +119,13 @@ class Levels(NearestPredict):
             distinct = len(np.unique(different[1].ravel()[inside])) # Copies are not to be told apart
             ks = [k for k in candidate_levels(len(inside), self.smallest) if k<=min(most, distinct)] or [1]
             every = sorted({*ks, *([] if known else [min(int(self.level), most)])})
-            firm = dict(zip(every, level_stability(x[inside], every, self.n_resamples, seed=check_random_state(self.random_state).randint(2**31-1))))
+            given = self._anew
+            anew = given and (lambda rows, seed: given(inside[rows], seed))
+            firm = dict(zip(every, level_stability(x[inside], every, self.n_resamples, seed=check_random_state(self.random_state).randint(2**31-1), anew=anew)))
         stability = [firm[k] for k in ks]
         self.curve_ = {'k': ks, 'stability': np.round(stability, 4).tolist()}
         self.levels_ = choose_levels(ks, stability)|({} if known else {'asked': int(self.level)})
+        if max(self.levels_.values())==1<max(ks): warnings.warn(f"No division of these {len(inside):,} comes again in other draws: the best agrees by {np.nan_to_num(stability).max():.2f}, where 1 is the same and {firmness['fine']} is asked for. So they are one group; a number of groups, as in `levels:12`, divides them all the same.")
         self.stability_ = {name: round(float(f), 4) if np.isfinite(f := firm.get(min(k, most), np.nan)) else None for name,k in self.levels_.items()} # None: more groups than can be drawn again
         self.level_labels_ = {name: self._labels(cut_tree(ward.tree_, min(k, most))[ward.leaf_], inside, len(x), name!='asked') for name,k in self.levels_.items()} # Of every level, (n,)
         self.chosen_,self._reaches = self.level if known else 'asked',{} # Of each level, found when somebody asks

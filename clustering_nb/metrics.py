@@ -31,14 +31,15 @@ def check_clusters(
     return y.astype(np.int64)
 
 def check_labels(
-    y_true, # Classes, (n,), words or numbers
+    y_true, # Classes, (n,), words or numbers; a negative number is a class like others, so leave out what has none
     y_pred, # Clusters, (n,); negative means noise
 ): # Classes as numbers from 0, clusters as integers
     "Two label vectors of one length, or an error that says what is wrong."
+    missing = pd.isna(y_true if isinstance(y_true, np.ndarray) else np.asarray(y_true, dtype=object)) # Among words, NaN would become one
     y_true,y_pred = np.asarray(y_true),check_clusters(y_pred)
     if y_true.shape!=y_pred.shape:
         raise ValueError(f"Expected two label vectors of one length, got `y_true` {y_true.shape} and `y_pred` {y_pred.shape}. Was one of them subsampled?")
-    if y_true.dtype.kind=='f' and np.isnan(y_true).any(): raise ValueError(f"`y_true` holds {np.isnan(y_true).sum()} NaN. Score the images that have a class: `keep = ~np.isnan(y_true)`.")
+    if missing.any(): raise ValueError(f"`y_true` holds {missing.sum()} NaN or None. Score the images that have a class: `keep = ~pd.isna(y_true)`.")
     return np.unique(y_true, return_inverse=True)[1],y_pred
 
 # %% ../nbs/20_metrics.ipynb #fcc94dde

@@ -257,7 +257,7 @@ PAIR = {'temperature': .1, 'layer': 'map', 'head_norm': False},{'views': 'grain'
 _shared = ('random_state', 'checkpoint', 'precision', 'keep_at', 'loss') # What encoders side by side can't differ in
 
 class ContrastiveEnsemble(NetworkEmbedder):
-    "Contrastive encoders that differ in their views, trained one after the other; their vectors side by side."
+    "Contrastive encoders, trained one after the other; their vectors side by side. Members that are equal start from different weights."
     smallest = 8
     _facts = ('views_',)
     loss_unit_ = 'nats per view, mean over the batch'
@@ -269,7 +269,7 @@ class ContrastiveEnsemble(NetworkEmbedder):
         width=32, # Filters of the first convolution
         lr=1e-3, # Learning rate of Adam
         precision='auto', # bfloat16 for training where the hardware has it; vectors are always computed in float32
-        random_state=0, # Of weights, order and views; the same for each
+        random_state=0, # Of weights, order and views; the same for each, plus 1 000 for one that equals an earlier one
         checkpoint=None, # False to keep nothing; else each encoder resumes by itself, from a file in the user's cache folder
     ):
         self.members,self.dimensions,self.steps,self.batch_size,self.width,self.lr,self.precision,self.random_state,self.checkpoint = members,dimensions,steps,batch_size,width,lr,precision,random_state,checkpoint
@@ -278,7 +278,6 @@ class ContrastiveEnsemble(NetworkEmbedder):
         "An encoder per member; not yet trained."
         members = PAIR if self.members is None else self.members
         if not isinstance(members, (list, tuple)) or not members or not all(isinstance(m, dict) for m in members): raise ValueError(f"Expected `members` as a dict of parameters for each encoder, such as {PAIR}; got {self.members!r}.")
-        if any(m in members[:i] for i,m in enumerate(members)): raise ValueError(f"Of the encoders side by side, there are two the same in {members!r}. Let each differ, for instance in its views.")
         own = [k for k in ContrastiveEncoder().get_params() if k not in _shared]
         for k in (k for m in members for k in m):
             if k not in own: raise ValueError(f"{k!r} is nothing that encoders side by side can differ in. {did_you_mean(k, own)}")
@@ -288,8 +287,9 @@ class ContrastiveEnsemble(NetworkEmbedder):
     def _fit(self, images, y):
         if self.checkpoint not in (None, False): raise ValueError(f"Expected `checkpoint` None or False, got {self.checkpoint!r}: several encoders don't go into one file. Use `save` for the trained ones.")
         each,seed = self._each(),int_seed(self.random_state)
-        for e in each:
-            e.set_params(random_state=seed)
+        params = [e.get_params() for e in each]
+        for i,e in enumerate(each):
+            e.set_params(random_state=(seed+1000*params[:i].count(params[i]))%2**31)
             if not images.is_vectors: e._targets(images, y) # Mistakes are told before the first one is trained
         for e in each: e.fit(images)
         self.net_,self.views_ = nn.ModuleList(e.net_ for e in each),tuple(e.views_ for e in each)
@@ -320,9 +320,11 @@ def simclr(dimensions=128, steps=800, views='auto', batch_size=None, temperature
     "Contrastive encoder: two views of an image are recognised among others"
     return ContrastiveEncoder(dimensions, 'simclr', steps, views, batch_size, temperature, width, layer=layer, lr=lr, decay=decay, head_norm=head_norm, random_state=seed)
 
-def simclr_pair(dimensions=128, steps=800, batch_size=None, width=32, lr=1e-3, seed=0):
+def simclr_pair(dimensions=128, steps=800, batch_size=None, width=32, lr=1e-3, of='both', seed=0):
     "Two contrastive encoders side by side: one that is shown other places, one that is shown other light"
-    return ContrastiveEnsemble(dimensions=dimensions, steps=steps, batch_size=batch_size, width=width, lr=lr, random_state=seed)
+    kinds = {'both': PAIR, 'places': [PAIR[0]]*2, 'light': [PAIR[1]]*2}
+    if of not in kinds: raise ValueError(f"Unknown pair {of!r}. {did_you_mean(str(of), kinds)}")
+    return ContrastiveEnsemble(None if of=='both' else kinds[of], dimensions, steps, batch_size, width, lr, random_state=seed)
 
 def vicreg(dimensions=128, steps=800, views='auto', batch_size=None, width=32, lr=1e-3, seed=0):
     "Encoder whose vectors agree between two views and vary between images"
