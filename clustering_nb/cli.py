@@ -219,7 +219,10 @@ def run_command(
     out = sys.stderr if args.json else sys.stdout
     _print_table(row, images.labels is not None, out)
     if 'noise_rows' in result.facts: _print_noise_rows(result.facts['noise_rows'], out)
-    if 'levels' in result.facts: print('  levels: '+', '.join(f"{name} {l['clusters']}"+('' if l['stability'] is None else f" ({l['stability']:.2f})") for name,l in result.facts['levels'].items())+'; in brackets how surely they come again in other draws; --level takes another', file=out)
+    if levels := result.facts.get('levels'):
+        found = any(l['stability'] is not None for l in levels.values())
+        print('  levels: '+', '.join(f"{name} {l['clusters']}"+('' if l['stability'] is None else f" ({l['stability']:.2f})") for name,l in levels.items())
+              +('; in brackets how surely they come again in other draws; --level takes another' if found else '; no division comes again in other draws; --level and a number divides them all the same'), file=out)
     took = f"{row['seconds']:.0f} s, {row['peak_memory_mb']:,.0f} MB" if not result.facts['cached'] else f"from the cache; computing it took {row['seconds']:.0f} s"
     print(f"  {took}\nReport: {printable(report)}", file=out)
     if args.json: print(json.dumps(row, allow_nan=False))

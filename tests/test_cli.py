@@ -308,3 +308,12 @@ def test_an_empty_reference(call, photos, tmp_path):
     done = call('assign', 'out', photos)
     assert done.returncode==1 and 'cut off' in done.stderr and 'Traceback' not in done.stderr, done.stderr
     assert call('export', 'out', 'sorted').returncode==0
+
+def test_nothing_to_find_is_said(here, tmp_path):
+    (tmp_path/'noise').mkdir()
+    for i,x in enumerate(np.random.default_rng(0).integers(0, 255, (120, 16, 16, 3), np.uint8)): Image.fromarray(x).save(tmp_path/f'noise/{i}.png')
+    status,said = here('run', 'noise', '--embedder', 'descriptors', '--out', 'out')
+    assert status==0 and 'coarse 1, medium 1, fine 1; no division comes again' in said and 'they are one group' in said, said
+    assert set(pd.read_csv(tmp_path/'out/assignments.csv').cluster)<={0, -1}
+    status,said = here('run', 'noise', '--embedder', 'descriptors', '--out', 'out', '--level', 4)
+    assert status==0 and set(pd.read_csv(tmp_path/'out/assignments.csv').cluster)==set(range(4)), said
