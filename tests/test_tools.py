@@ -1,6 +1,9 @@
 "Tools of the repository: what is stale, what the README is made of, what the lowest versions are."
+import hashlib
 import json
+import os
 import sys
+import zipfile
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -13,6 +16,7 @@ import execute  # noqa: E402
 import lowest  # noqa: E402
 import readme  # noqa: E402
 import studies  # noqa: E402
+import tiny_imagenet  # noqa: E402
 
 def notebook(*cells): return {'cells': [{'cell_type': 'code', 'source': [s], 'outputs': [], 'metadata': {}, 'id': f'c{i}'} for i,s in enumerate(cells)], 'metadata': {}, 'nbformat': 4, 'nbformat_minor': 5}
 
@@ -106,3 +110,37 @@ def test_lowest_versions():
     found = lowest.lowest(config['DEFAULT'])
     assert all('==' in r and '<' not in r and '>' not in r for r in found) and len({r.split('==')[0] for r in found})==len(found)
     assert f"torch=={config['DEFAULT']['torch_requirements'].split('torch>=')[1].split()[0]}" in found
+
+def packed(path, files):
+    "A zip laid out as Tiny ImageNet is."
+    with zipfile.ZipFile(path, 'w') as z:
+        for name,data in files.items():
+            kind = name.split('_')[0]
+            z.writestr(f'tiny-imagenet-200/{"train/" if kind[0]=="n" else ""}{kind}/images/{name}', data)
+
+def test_photos_of_the_studies_are_put_together(tmp_path, capsys):
+    said = tmp_path/'list.txt'
+    files = {'n01_3.JPEG': b'a', 'n01_5.JPEG': b'b', 'n02_0.JPEG': b'c', 'test_1.JPEG': b'd', 'val_1.JPEG': b'e'}
+    of = lambda pairs: tiny_imagenet.total((n, hashlib.sha256(files[t]).hexdigest()) for n,t in pairs)
+    said.write_text(f"# words\nset few {of([('newt/n01_5.jpg', 'n01_5.JPEG'), ('odd/test_1.jpg', 'test_1.JPEG')])}\nnewt n01 jpg 20\nodd test jpg 2\nset more {'0'*64}\nnewt n01 JPEG 28\n")
+    sets = tiny_imagenet.wanted(said)
+    packed(tmp_path/'tiny.zip', files)
+    assert not tiny_imagenet.build(tmp_path/'tiny.zip', tmp_path/'out', sets) # The second one holds something else
+    told = capsys.readouterr().out.splitlines()
+    assert told[0]=='few.zip: 2 photos' and 'not those that the studies saw' in told[1]
+    with zipfile.ZipFile(tmp_path/'out/few.zip') as z: assert z.namelist()==['few/newt/n01_5.jpg', 'few/odd/test_1.jpg'] and z.read('few/odd/test_1.jpg')==b'd'
+    assert tiny_imagenet.build(tmp_path/'tiny.zip', tmp_path/'out', {'few': sets['few']})
+    packed(tmp_path/'cut.zip', {'n01_3.JPEG': b'a'})
+    with pytest.raises(ValueError, match='lacks 2 of the 2 photos of few, such as n01_5'): tiny_imagenet.build(tmp_path/'cut.zip', tmp_path/'none', sets)
+    assert not (tmp_path/'none').exists() and sorted(p.name for p in (tmp_path/'out').iterdir())==['few.zip', 'more.zip']
+    (tmp_path/'no.zip').write_text('no zip')
+    assert tiny_imagenet.main([str(tmp_path/'no.zip'), str(tmp_path/'none')])==2 and 'not a zip' in capsys.readouterr().err
+
+def test_photos_of_the_studies_are_those_at_hand(tmp_path):
+    data = Path(os.environ.get('CLUSTERING_NB_DATA', ''))
+    have = [n for n in tiny_imagenet.wanted() if os.environ.get('CLUSTERING_NB_DATA') and (data/f'{n}.zip').is_file()]
+    if not have: pytest.skip("no photos201.zip or imagenet10.zip in CLUSTERING_NB_DATA")
+    for name in have:
+        with zipfile.ZipFile(data/f'{name}.zip') as z: files = {n.rpartition('/')[2].rpartition('.')[0]+'.JPEG': z.read(n) for n in z.namelist()}
+        packed(tmp_path/'tiny.zip', files)
+        assert tiny_imagenet.build(tmp_path/'tiny.zip', tmp_path, {name: tiny_imagenet.wanted()[name]})
