@@ -111,9 +111,13 @@ def cleaned(path, nb):
     else: plain['metadata'].pop('executed', None)
     return plain
 
+def sources(nb):
+    "The code of each cell."
+    return [''.join(c['source']) for c in nb['cells'] if c['cell_type']=='code']
+
 def made_of(nb):
     "A digest of what outputs come from: the code of all cells, and the tables of results that they name."
-    code = [''.join(c['source']) for c in nb['cells'] if c['cell_type']=='code']
+    code = sources(nb)
     named = sorted(set(re.findall(r'\b[a-z0-9_]+\.csv\b', '\n'.join(code))))
     found = {n: hashlib.sha256((ROOT/'results'/n).read_bytes()).hexdigest() for n in named if (ROOT/'results'/n).is_file()}
     return hashlib.sha256(json.dumps([code, found]).encode()).hexdigest()[:12]

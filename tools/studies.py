@@ -14,13 +14,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from execute import ROOT, Refused, execute, settings, stopped  # noqa: E402
+from execute import sources as sources_of  # noqa: E402
 
 RECORD = ROOT/'results/executed.json'
 PAGES = 'nbs/results.ipynb','nbs/gallery.ipynb','nbs/index.ipynb' # They show what studies found, so they come last
 
 def notebooks(): return [p.relative_to(ROOT).as_posix() for p in sorted((ROOT/'nbs/studies').glob('[!_.]*.ipynb'))]+[*PAGES]
 
-def sources(name): return [''.join(c['source']) for c in json.loads((ROOT/name).read_text(encoding='utf-8'))['cells'] if c['cell_type']=='code']
+def sources(name): return sources_of(json.loads((ROOT/name).read_text(encoding='utf-8')))
 
 def modules(name):
     "The modules of the library that a notebook imports, or whose methods it names."
