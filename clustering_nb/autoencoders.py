@@ -271,9 +271,13 @@ class SemiSupervisedAutoencoder(Autoencoder):
         told = (F.cross_entropy(net['classifier'](z).float(), y.clamp_min(0), reduction='none')*known).mean()/self.known_ # Over batches that is the mean per labelled image
         return {'loss': self.alpha*drawn+self.beta*told, 'reconstruction': drawn, 'classification': told}
 
-    def classify(self, X):
+    def predict_proba(self, X):
         "Chance of each class, (n, classes)."
         return softmax(self._batches(lambda x: self.net_['classifier'](self._vectors(x)), self._check_new(X)), axis=1)
+
+    def classify(self, X):
+        "Number of the likeliest class, (n,)."
+        return self.predict_proba(X).argmax(1)
 
 # %% ../nbs/32_autoencoders.ipynb #3901392c
 class VAE(Autoencoder):
@@ -332,7 +336,7 @@ class ConditionalVAE(VAE):
 @patch_to(ConditionalVAE)
 def _classes(self, images, y):
     "Numbers of classes, int64: those given, checked, or the likeliest."
-    if y is None: return self.classify(images).argmax(1).astype(np.int64)
+    if y is None: return self.classify(images)
     y = np.asarray(y)
     if y.shape!=(len(images),) or y.dtype.kind not in 'ui': raise ValueError(f"Expected one class number per image, shape ({len(images)},); got {y.dtype} {y.shape}.")
     unknown = sorted(set(y.tolist())-set(self.seen_))
@@ -352,11 +356,16 @@ def _bounds(self, x):
     return torch.stack(found, 1)
 
 @patch_to(ConditionalVAE)
-def classify(self, X):
-    "Score of each class, (n, classes), rows of sum 1: the bounds of the likelihoods, put to scale as if all classes were equally frequent. They are bounds, so these are no calibrated chances; 0 for a class that was not learned from."
+def predict_proba(self, X):
+    "Score of each class, (n, classes), rows of sum 1: softmax of the lower bounds of the logarithms of the likelihoods, each taken at the mean of the image's vector, as if all classes were equally frequent. No calibrated chances; 0 for a class that was not learned from."
     bounds = self._batches(self._bounds, self._check_new(X))
     bounds[:, [c for c in range(bounds.shape[1]) if c not in self.seen_]] = -np.inf
     return softmax(bounds, axis=1)
+
+@patch_to(ConditionalVAE)
+def classify(self, X):
+    "Number of the likeliest class, (n,)."
+    return self.predict_proba(X).argmax(1)
 
 @patch_to(ConditionalVAE)
 def _label_number(self, label):
@@ -511,7 +520,7 @@ def around_cluster(
 )->np.ndarray: # (n, d)
     "New vectors around the centre of a cluster."
     z,labels = _vectors_and_labels(Z, labels)
-    if not (labels==cluster).any(): raise ValueError(f"No cluster {cluster!r}. {did_you_mean(cluster, np.unique(labels[labels>=0]).tolist())}")
+    if cluster<0 or not (labels==cluster).any(): raise ValueError(f"No cluster {cluster!r}. {did_you_mean(cluster, np.unique(labels[labels>=0]).tolist())}")
     own = z[labels==cluster]
     values,vectors = np.linalg.eigh(np.atleast_2d(np.cov(own.T))) if len(own)>1 else (np.zeros(z.shape[1]),np.eye(z.shape[1]))
     noise = np.random.default_rng(int_seed(random_state)).standard_normal((n, z.shape[1]))

@@ -245,7 +245,11 @@ class Ward(NearestPredict):
         return cut_tree(self.tree_, check_k(self.n_clusters, len(used)))[self.leaf_]
 
 @clusterers.add('ward', paper='Ward 1963; Müllner, fastcluster, JSS 2013')
-def ward(n_clusters=10, max_work=2e11, seed=0):
+def ward(
+    n_clusters=10, # Where to cut the tree
+    max_work=2e11, # Exact in linear memory while n·n·d is at most this
+    seed=0, # Of the micro-clusters beyond
+):
     "Merges clusters that add least to the spread; memory linear in n"
     return Ward(n_clusters, max_work, random_state=seed)
 
@@ -271,7 +275,10 @@ class Agglomerative(NearestPredict):
         return cut_tree(self.tree_, self.n_clusters)
 
 @clusterers.add('agglomerative', large='sample', memory='n²', paper='Sokal and Michener 1958')
-def agglomerative(n_clusters=10, linkage='average'):
+def agglomerative(
+    n_clusters=10, # Where to cut the tree
+    linkage='average', # `average`, `complete` or `single`
+):
     "Merges the clusters nearest on average (or complete, single)"
     return Agglomerative(n_clusters, linkage)
 
@@ -386,7 +393,12 @@ def _reach(x, labels):
     return reach
 
 @clusterers.add('hdbscan', large='sample', finds_k=True, paper='Campello, Moulavi and Sander 2013; McInnes, Healy and Astels 2017')
-def hdbscan(min_cluster_size=None, min_samples=5, cluster_selection_method='eom', cluster_selection_epsilon=0.):
+def hdbscan(
+    min_cluster_size=None, # Smallest group that counts as a cluster; √n by default
+    min_samples: int|None=5, # How many neighbours a place has that counts as dense; None for `min_cluster_size`
+    cluster_selection_method='eom', # `eom` for stable clusters, `leaf` for small ones
+    cluster_selection_epsilon=0., # Clusters nearer than this, in units of the vectors, are not told apart
+):
     "Dense groups of any shape; finds how many; leaves out noise"
     return HDBSCAN(min_cluster_size, min_samples, cluster_selection_method, cluster_selection_epsilon)
 
@@ -441,7 +453,10 @@ class DBSCAN(NearestPredict):
         return np.where(far[:, 0]<=self.eps_, self.labels_[at], -1),at
 
 @clusterers.add('dbscan', large='sample', finds_k=True, memory='n·neighbours', paper='Ester, Kriegel, Sander and Xu, KDD 1996')
-def dbscan(eps=None, min_samples=5):
+def dbscan(
+    eps=None, # Radius of a neighbourhood, in units of the vectors; None reads it off the k-distances
+    min_samples=5, # Points that make a neighbourhood dense
+):
     "Dense groups at one density; leaves out noise"
     return DBSCAN(eps, min_samples)
 
@@ -449,7 +464,7 @@ class OPTICS(NearestPredict):
     "Clusters at several densities (Ankerst et al. 1999), by scikit-learn; time grows with n²."
     def __init__(self,
         min_samples=10, # Points that make a neighbourhood dense
-        xi=.05, # Steepness that bounds a cluster
+        xi=.05, # How steep the walls of a valley must be: by what share the curve rises or falls from one point to the next
         min_cluster_size=None, # Smallest cluster: a number, or a share of n; √n by default
     ): self.min_samples,self.xi,self.min_cluster_size = min_samples,xi,min_cluster_size
 
@@ -460,7 +475,11 @@ class OPTICS(NearestPredict):
         with np.errstate(divide='ignore'): return model.fit(x).labels_
 
 @clusterers.add('optics', large='sample', finds_k=True, paper='Ankerst, Breunig, Kriegel and Sander, SIGMOD 1999')
-def optics(min_samples=10, xi=.05, min_cluster_size=None):
+def optics(
+    min_samples=10, # Points that make a neighbourhood dense
+    xi=.05, # How steep the walls of a valley must be: by what share the curve rises or falls from one point to the next
+    min_cluster_size=None, # Smallest cluster: a number, or a share of n; √n by default
+):
     "Dense groups at several densities; slow beyond some thousands"
     return OPTICS(min_samples, xi, min_cluster_size)
 
@@ -517,7 +536,12 @@ def _eigenvectors(graph, k, seed):
     return v/np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-12)
 
 @clusterers.add('spectral', large='sample', paper='Ng, Jordan and Weiss, NIPS 2001')
-def spectral(n_clusters=10, affinity='neighbors', n_neighbors=15, seed=0):
+def spectral(
+    n_clusters=10, # Clusters
+    affinity='neighbors', # `neighbors` (memory linear in n) or `rbf` (n²)
+    n_neighbors=15, # Of the graph, the point itself included
+    seed=0, # Of eigenvectors and k-means
+):
     "Cuts the neighbour graph where it is thin; clusters of any shape"
     return Spectral(n_clusters, affinity, n_neighbors, random_state=seed)
 
@@ -555,7 +579,7 @@ def membership(
     own, # Distance to the own centroid, (n,); infinite for noise
     other, # Distance to the nearest other centroid, (n,)
 )->np.ndarray: # float32 in [0, 1], (n,)
-    "1 at the own centroid, 0 half-way to the next one and beyond; with one cluster, 0 at its farthest image."
+    "1 - (distance to the own centroid)/(distance to the nearest other one): 1 at the own centroid, 0 half-way to the next one and beyond; with one cluster, 0 at its farthest image."
     known = np.isfinite(own)
     if known.any() and not np.isfinite(other[known]).any(): other = np.full_like(own, own[known].max())
     ratio = np.divide(own, other, out=np.zeros_like(own), where=known&(own>0))

@@ -72,7 +72,7 @@ def patch_to(
 def all_or_nothing(
     method, # Of an object; changes its attributes
 ): # The same, undone if it fails
-    "Decorate a method: if it raises, the object's attributes are as they were."
+    "Decorate a method: if it raises, the object has the attributes that it had; what was changed within one stays changed."
     @wraps(method)
     def guarded(self, *args, **kw):
         before = dict(self.__dict__)
@@ -191,7 +191,7 @@ class Registry:
         given = dict(zip(known, args))|kw
         kinds = {p.name: get_args(p.annotation) for p in inspect.signature(factory).parameters.values()} # `int|None`, `str|int`
         for k,v in given.items():
-            if type(v) not in kinds[k]: self._check_type(name, k, v, known[k], type(None) in kinds[k])
+            if type(v) not in kinds[k]: self._check_type(name, k, v, 0. if float in kinds[k] else known[k], type(None) in kinds[k])
         if seed is not None and 'seed' in known: given.setdefault('seed', seed)
         return factory(**given)
 

@@ -84,7 +84,7 @@ def _histogram(values, weights, cells, bins, m=16):
 def describe(
     x, # Pixels from 0 to 1, (n, h, w) or (n, h, w, 3)
 )->np.ndarray: # (n, 240), or (n, 160) for grey ones; float32
-    "Colours, where they lie, and the directions of edges, each of length 1."
+    "Colours, where they lie, and the directions of edges, each of length 1, or 0 where there is nothing, such as edges of a flat image."
     grey = x if x.ndim==3 else x@np.array([.299, .587, .114], np.float32)
     h,w = grey.shape[1:]
     cells = (np.arange(h)*4//h)[:, None]*4+(np.arange(w)*4//w)

@@ -35,7 +35,7 @@ def class_counts(
 
 def class_counts_figure(
     images, # `Images` with classes
-    most=60, # With more classes, half as many of the largest and of the smallest are shown
+    most=60, # With more classes, only the `most`/2 largest and the `most`/2 smallest are shown
 )->Figure: # Largest class first
     "Bars of the class sizes, with their mean."
     n = class_counts(images)['images'].sort_values(ascending=False, kind='stable')

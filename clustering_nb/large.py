@@ -352,6 +352,11 @@ def adapted(
 
 _bytes = {'umap': 5000, 'densmap': 8000, 'mutual_umap': 8000, 'hdbscan': 1500, 'spectral': 3000, 'levels': 1500, 'optics': 2000, 'dbscan': 2000, 'agglomerative': 0, 'gmm': 500} # That a step takes per vector it is fitted on, besides the vectors
 
+def _left(step, d):
+    "Dimensions after a step on `d`; all, where a share of the variance decides."
+    k = step.get_params().get('n_components')
+    return int(k) if isinstance(k, (int, np.integer)) else d
+
 def expected_memory(
     stages, # Of a recipe, with `sample` where it belongs
     n, # Number of vectors
@@ -361,9 +366,9 @@ def expected_memory(
     "Memory that a recipe will take, roughly."
     here,most,m = 0 if on_disk else 4*n*d,0,n
     for s in stages[1:]:
-        made = s.make().get_params()
-        if s.name=='sample': m = min(n, made['n_sample'])
-        k = d if s.kind=='clusterer' or s.name=='sample' else int(made.get('n_components') or d)
+        made = s.make()
+        if s.name=='sample': m = min(n, made.n_sample)
+        k = d if s.kind=='clusterer' or s.name=='sample' else _left(made, d)
         sliced = on_disk and m==n and s.entry.facts.get('large')=='slices'
         work = (0 if sliced else m*(_bytes.get(s.name, 0)+12*d))+(4*n*k if s.kind=='reducer' and s.name!='sample' and not (s.name=='scale' and on_disk) else 60*n)
         if s.name=='agglomerative': work += 5*m*m
@@ -382,7 +387,7 @@ def expectation(
     for s in stages:
         made = s.make()
         if s.name=='sample': m = min(n, made.n_sample)
-        elif s.kind=='reducer': d = made.get_params().get('n_components') or d
+        elif s.kind=='reducer': d = _left(made, d)
         if s.name=='ward' and m==n>EXACT and n*n*d>made.max_work: said.append(f"{s} merges {made.n_micro:,} micro-clusters, found by k-means, instead of {n:,} vectors")
         if on_disk and s.name in ('kmeans', 'minibatch_kmeans') and m==n: said.append(f"{s} moves its centres in mini-batches, in two passes over the {n:,} vectors on disk")
     after = [str(s) for i,s in enumerate(stages) if any(t.name=='sample' for t in stages[:i])]

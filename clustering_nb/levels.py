@@ -154,6 +154,11 @@ class Levels(NearestPredict):
         far,at = self._nearest_old(X)
         return {name: np.where(self._within(far, at, name), l[at], -1) for name,l in self.level_labels_.items()}
 
-def levels(level: str|int='medium', smallest=5, leftovers=True, seed=0):
+def levels(
+    level: str|int='medium', # `coarse`, `medium`, `fine`, or a number of clusters
+    smallest=5, # Smaller groups are left over
+    leftovers=True, # Leave isolated vectors out?
+    seed=0, # Of the draws
+):
     "Ward's tree, cut as finely as the groups come again in other draws; isolated points are left over"
     return Levels(level, smallest, leftovers, random_state=seed)

@@ -52,7 +52,7 @@ class MacroCategories(BaseEstimator):
         self.names_ = [str(c) for c in self.classes_] if names is None else [str(names[c]) for c in self.classes_]
         self.distances_ = squareform(pdist(self.centroids_)) # (c, c), Euclidean
         self.linkage_ = linkage(self.centroids_, 'ward', optimal_ordering=len(self.classes_)<=500) # Its time grows with the cube
-        self.order_ = leaves_list(self.linkage_) # Positions in `classes_`, left to right
+        self.order_ = leaves_list(self.linkage_) # Positions in `classes_`, from top to bottom
         return self
 
 # %% ../nbs/51_macro_categories.ipynb #8290a00c

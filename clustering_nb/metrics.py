@@ -222,7 +222,7 @@ def _internal(vectors, y_pred, max_points, seed):
         bouldin,harabasz = davies_bouldin_score(x, at),calinski_harabasz_score(x, at)
         tight = (bouldin==0 or harabasz==1) and all((x[at==c]==x[at==c][0]).all() for c in np.unique(at)) # scikit-learn's values for what has no extent
         if tight: harabasz = np.nan
-        elif bouldin==0: bouldin = np.nan # All centres coincide
+        if bouldin==0 and (not tight or (x==x[0]).all()): bouldin = np.nan # All centres coincide
     return {'silhouette': silhouette(vectors, y, max_points, seed), 'davies_bouldin': bouldin, 'calinski_harabasz': harabasz}
 
 def score(

@@ -170,10 +170,10 @@ def _download(url, what):
     return path
 
 def _taught(about):
-    "Did a network of timm learn classes? Its tag tells, mostly."
+    "Did a network of timm learn classes? Its tag tells, mostly; where it was first taught without and then with classes, the end counts."
     tag = about.get('tag') or ''
-    if re.search(r'(^|_)(in\d+k?|inat\d*|ft)', tag): return True
-    return False if not about.get('num_classes') or re.search('dino|mae|jepa|lvd', tag) else None
+    if not re.search(r'(^|_)ft_in', tag) and re.search('dino|mae|jepa|lvd|seer|^mim_', tag): return False
+    return True if re.search(r'(^|_)(inw?\d+k?|inat\d*|bamboo)(_|$)', tag) else None
 
 def _timm(name, weights, side):
     timm = need('timm', 'photos')

@@ -27,6 +27,8 @@ def chance_purity(
     return float(np.mean([purity(rng.permutation(y), y_pred) for _ in range(n)]))
 
 # %% ../nbs/53_purity.ipynb #cec7be9b
+def _labelled(y): return y>=0 if (y := np.asarray(y)).dtype.kind in 'if' else np.ones(len(y), bool) # Negative numbers are none
+
 def kmeans_purity(
     Z, # Vectors to score, (n, d)
     labelings, # Labels (n,), or a dict: name of a level → labels, e.g. `{'classes': y, '5 groups': macro}`; what has a negative one is in none, and left out
@@ -43,15 +45,14 @@ def kmeans_purity(
     if not isinstance(labelings, dict): labelings = {'classes': labelings}
     for name,y in labelings.items():
         if len(y)!=len(Z): raise ValueError(f"Expected {len(Z)} labels in {name!r}, one per vector; got {len(y)}.")
+        if not _labelled(y).any(): raise ValueError(f"All {len(y)} labels in {name!r} are negative, so no vector can be scored. Leave it out.")
     for k in ks:
         if not isinstance(k, (int, np.integer)) or not 1<=k<=len(fit_on): raise ValueError(f"Expected numbers of clusters from 1 to {len(fit_on)}, as many as there are vectors; got {k!r}.")
     rows = []
     for k in progress(sorted({int(k) for k in ks}), 'k-means', unit='k'):
         found = KMeans(k, n_init=n_init, random_state=seed).fit(fit_on).predict(Z)
         for level,y in labelings.items():
-            y = np.asarray(y)
-            known = y>=0 if y.dtype.kind in 'if' else np.ones(len(y), bool)
-            y,c = check_labels(y[known], found[known])
+            y,c = check_labels(np.asarray(y)[known := _labelled(y)], found[known])
             pure,chance = purity(y, c),chance_purity(y, c, seed=seed)
             rows.append({'k': k, 'level': level, 'labels': len(np.unique(y)), 'purity': pure, 'chance': chance, 'lift': pure-chance, 'ami': score(y, c, None)['ami']})
     return pd.DataFrame(rows)

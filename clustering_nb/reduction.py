@@ -30,7 +30,7 @@ reducers.add_lazy('sample', 'clustering_nb.large:sample', "Fit what follows on s
 
 @reducers.add('pca', large='slices', paper='Pearson 1901; Hotelling 1933')
 def pca(
-    n_components=50, # A number of dimensions, or the share of the variance to keep
+    n_components: int|float=50, # A number of dimensions, or the share of the variance to keep, such as .9
     whiten=False, # Bring all components to variance 1?
     seed=0, # Of the randomised solver
 ):
@@ -115,7 +115,7 @@ def neighbors(
     X, # Vectors, (n, d)
     n_neighbors=15, # Of each point, itself included
     metric='euclidean', # Or another that scikit-learn and pynndescent know
-    seed=0, # Of the approximate search (Dong, Moses and Li, WWW 2011)
+    seed=0, # Of the approximate search (Dong, Charikar and Li, WWW 2011)
 )->Neighbors: # Of shape (n, n_neighbors)
     "Nearest neighbours, searched once for these vectors and remembered."
     x = check_array(X, dtype=np.float32, order='C')
@@ -172,12 +172,12 @@ class UMAP(TransformerMixin, BaseEstimator):
     "Uniform manifold approximation and projection (McInnes, Healy and Melville 2018), sharing its graph with others on the same vectors."
     def __init__(self,
         n_components=10, # Dimensions of the result
-        n_neighbors=15, # Size of the neighbourhoods, the point itself included; of fewer points, all
+        n_neighbors=15, # Size of the neighbourhoods, the point itself included; of fewer points, all but one
         min_dist=0., # How tightly points may be packed
         metric='euclidean', # Distance between the vectors
         densmap=False, # Keep relative densities (Narayan, Berger and Cho 2021)?
         mutual=False, # Only edges that go both ways?
-        n_epochs=None, # Rounds of the layout; by default 500 up to 10 000 points, else 200
+        n_epochs=None, # Rounds of the layout; by default 500 up to 10 000 points, else 200; 200 more with `densmap`
         random_state=0, # Seed of search, start and layout
     ):
         self.n_components,self.n_neighbors,self.min_dist,self.metric = n_components,n_neighbors,min_dist,metric
@@ -282,17 +282,36 @@ def _beside(self, x):
 
 # %% ../nbs/40_reduction.ipynb #b172cdd6
 @reducers.add('umap', large='sample', paper='McInnes, Healy, Melville: UMAP, arXiv 1802.03426')
-def umap(n_components=10, n_neighbors=15, min_dist=0., metric='euclidean', mutual=False, seed=0):
+def umap(
+    n_components=10, # Dimensions of the result
+    n_neighbors=15, # Size of the neighbourhoods, the point itself included
+    min_dist=0., # How tightly points may be packed, in units of the result
+    metric='euclidean', # Distance between the vectors
+    mutual=False, # Only edges that go both ways?
+    seed=0, # Of search, start and layout
+):
     "Neighbourhoods laid out in few dimensions"
     return UMAP(n_components, n_neighbors, min_dist, metric, mutual=mutual, random_state=seed)
 
 @reducers.add('densmap', large='sample', paper='Narayan, Berger, Cho: Assessing single-cell transcriptomic variability, Nature Biotechnology 2021')
-def densmap(n_components=10, n_neighbors=30, min_dist=0., metric='euclidean', seed=0):
+def densmap(
+    n_components=10, # Dimensions of the result
+    n_neighbors=30, # Size of the neighbourhoods, the point itself included
+    min_dist=0., # How tightly points may be packed, in units of the result
+    metric='euclidean', # Distance between the vectors
+    seed=0, # Of search, start and layout
+):
     "UMAP that keeps relative densities"
     return UMAP(n_components, n_neighbors, min_dist, metric, densmap=True, random_state=seed)
 
 @reducers.add('mutual_umap', large='sample', paper='Dalmia, Sia: Clustering with UMAP: why and how connectivity matters, arXiv 2108.05525')
-def mutual_umap(n_components=10, n_neighbors=30, min_dist=0., metric='euclidean', seed=0):
+def mutual_umap(
+    n_components=10, # Dimensions of the result
+    n_neighbors=30, # Size of the neighbourhoods, the point itself included
+    min_dist=0., # How tightly points may be packed, in units of the result
+    metric='euclidean', # Distance between the vectors
+    seed=0, # Of search, start and layout
+):
     "UMAP of the graph of mutual neighbours"
     return UMAP(n_components, n_neighbors, min_dist, metric, mutual=True, random_state=seed)
 

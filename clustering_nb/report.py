@@ -429,7 +429,8 @@ def score_text(
     value = plain(value)
     if value is None or isinstance(value, str): return value or ''
     if float(value).is_integer() and not isinstance(value, float) or abs(value)>=1e4: return count(round(value))
-    return f'{value:.{3 if abs(value)<10 else 2 if abs(value)<100 else 1}f}'
+    digits = 3 if abs(value)<10 else 2 if abs(value)<100 else 1
+    return f'{round(value, digits)+0.:.{digits}f}' # + 0: never -0.000
 
 # %% ../nbs/80_report.ipynb #d7ea609c
 def why_undefined(

@@ -30,7 +30,7 @@ class Views:
     scale: float = .2 # Natural logarithm of the factor across; up and down up to half as much again
     shear: float = 15. # Degrees
     gamma: float = .5 # Natural logarithm of the exponent that pixels are raised to
-    erasing: float = .5 # Chance that a rectangle is blanked, .15 to .4 of the side wide and high
+    erasing: float = .5 # Chance that a rectangle is made black, .15 to .4 of the side wide and high
     flip: bool = False # Mirrored, left to right, in half of the views?
     colour: float = 0. # Brightness, contrast and saturation: factors from 1-colour to 1+colour
     crop: float = 1. # Smallest share of the side that is cut out and enlarged
@@ -189,7 +189,7 @@ class ContrastiveEncoder(NetworkEmbedder):
         pool='auto', # Of the last map: `average`, `flatten`, or `auto` for `average` where the views are cut-outs
         layer='last', # Where vectors are taken from: `last`, or `map` for the map before it, flattened (averaged where the last one is)
         unit=None, # Vectors of length 1? By default for `simclr`, whose loss compares directions only
-        lr=1e-3, # Learning rate of Adam
+        lr=1e-3, # Learning rate of AdamW (weight decay 1e-4), reached after 50 batches
         decay=False, # Does it fall to 0 by the end?
         head_norm=True, # Batch normalisation before the projection, where the last map is flattened?
         precision='auto', # bfloat16 for training where the hardware has it; vectors are always computed in float32
@@ -257,17 +257,17 @@ PAIR = {'temperature': .1, 'layer': 'map', 'head_norm': False},{'views': 'grain'
 _shared = ('random_state', 'checkpoint', 'precision', 'keep_at', 'loss') # What encoders side by side can't differ in
 
 class ContrastiveEnsemble(NetworkEmbedder):
-    "Contrastive encoders, trained one after the other; their vectors side by side. Members that are equal start from different weights."
+    "Contrastive encoders, trained one after the other; their vectors side by side. Members that are equal get different seeds."
     smallest = 8
     _facts = ('views_',)
     loss_unit_ = 'nats per view, mean over the batch'
     def __init__(self,
         members=None, # For each encoder, a dict of parameters of `ContrastiveEncoder`; None for `PAIR`
-        dimensions=128, # Of the last layer of each that doesn't say otherwise, as the next four; vectors from a `map` are as long as the map
+        dimensions=128, # Of the last layer of each encoder; vectors from a `map` are as long as the map. This and the next four are for members that don't say otherwise
         steps=800, # Batches
         batch_size=None, # Images a batch; None for 256, or all if they are fewer
         width=32, # Filters of the first convolution
-        lr=1e-3, # Learning rate of Adam
+        lr=1e-3, # Learning rate of AdamW (weight decay 1e-4), reached after 50 batches
         precision='auto', # bfloat16 for training where the hardware has it; vectors are always computed in float32
         random_state=0, # Of weights, order and views; the same for each, plus 1 000 for one that equals an earlier one
         checkpoint=None, # False to keep nothing; else each encoder resumes by itself, from a file in the user's cache folder

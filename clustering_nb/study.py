@@ -29,7 +29,7 @@ from .clustering import clusterers, membership_strength
 from .core import Cache, abandoned, aside_in, atomic_path, check_memory, code_fingerprint, did_you_mean, fingerprint, need, only_one, parse_value, plain, plain_cell, printable, progress, replace_folder, safe_cell, versions, write_json, writing_to
 from .data import IN_MEMORY, Images, LazyPixels, datasets, load
 from .embedding import embedders, photo_embedder
-from .large import EXACT, SAMPLE, Sample, adapted, expectation, expected_memory, fit_transform_disk, for_disk, on_sample, score_any
+from .large import EXACT, SAMPLE, Sample, SampledReducer, adapted, expectation, expected_memory, fit_transform_disk, for_disk, on_sample, score_any
 from .metrics import noise_rows
 from .reduction import reducers
 from .vectors import DiskVectors
@@ -110,7 +110,9 @@ class RecipePipeline(Pipeline):
 
 def _layout_at(steps): # 0 if there is none
     "Position of the first step that places images by their neighbours, so that it comes out otherwise for some of them; the embedder, principal components and the like are made once for all."
-    return next((i for i,(_,s) in enumerate(steps[:-1]) if i and not isinstance(getattr(s, 'step', s), (PCA, StandardScaler, NMF, Sample))), 0)
+    return next((i for i,(_,s) in enumerate(steps[:-1]) if i and not isinstance(_itself(s), (PCA, StandardScaler, NMF, Sample))), 0)
+
+def _itself(step): return step.step if isinstance(step, SampledReducer) else step # Not what wraps it
 
 def lay_out_anew(
     steps, # Of a pipeline
@@ -122,7 +124,7 @@ def lay_out_anew(
         if not known: known.append(before()) # Once
         x = np.asarray(known[0][rows], np.float32)
         for _,s in steps[at:-1]:
-            s = clone(getattr(s, 'step', s))
+            s = clone(_itself(s))
             if 'random_state' in s.get_params(): s.set_params(random_state=seed)
             x = np.asarray(s.fit_transform(x), np.float32)
         return x
