@@ -1,8 +1,9 @@
-# `make demo` and `make test` need nothing but make and Python 3.11 to 3.13. `make help` lists the rest.
+# `make demo` and `make test` need nothing but make and Python (the versions are in settings.ini). `make help` lists the rest.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 LIGHT  := @$(PYTHON) tools/environment.py light --venv "$(VENV)"
+SITE   := @$(PYTHON) tools/environment.py site --venv "$(VENV)"
 FULL   := @$(PYTHON) tools/environment.py full --venv "$(VENV)"
 # Code compiled by numba is kept, so that it is compiled once and not once a process
 export NUMBA_CACHE_DIR ?= $(abspath $(VENV))/numba
@@ -16,9 +17,9 @@ demo: ## Cluster the handwritten digits and write a report (light install)
 	$(LIGHT)
 	@$(BIN)/clustering-nb run digits --recipe pca:50+umap:10+gmm:10 --out runs/demo
 
-test: ## Run all notebooks and all other tests (full install)
+test: ## Run all notebooks and all other tests (full install); ONLY='names' for some of them
 	$(FULL)
-	@$(BIN)/python tools/test.py
+	@$(BIN)/python tools/test.py $(ONLY)
 
 notebooks: ## Run the notebooks only
 	$(FULL)
@@ -48,8 +49,8 @@ studies: ## Run what is stale of the studies in full, then the pages of results 
 	@$(BIN)/python tools/studies.py $(ONLY)
 	@$(BIN)/python tools/readme.py
 
-site: ## Render the website into _site/
-	$(FULL)
+site: ## Render the website into _site/ (by Quarto where it is installed)
+	$(SITE)
 	@$(BIN)/python tools/site.py
 
 bench: ## Compare time and memory with the plain way, in one run

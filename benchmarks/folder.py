@@ -7,24 +7,17 @@ likes, no two alike. The program runs as its users run it, in a process of its o
 it and its children held together. The second run finds everything in the cache; for the third, one photo in a hundred is new.
 Adds to results/folder.csv."""
 import argparse
-import os
-import subprocess
-import sys
 import tempfile
-import threading
-import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import psutil
+from common import PROGRAM, ROOT, child, keep
 from PIL import Image
-from sklearn.datasets import load_sample_image
-
-ROOT = Path(__file__).resolve().parents[1]
 
 def make_photos(folder, first, last, side=64):
     "Write photos number `first` to `last`-1; the same number gives the same photo."
+    from sklearn.datasets import load_sample_image
     whole = [Image.fromarray(load_sample_image(f'{name}.jpg')) for name in ('china', 'flower')]
     for i in range(first, last):
         rng = np.random.default_rng(i)
@@ -34,26 +27,7 @@ def make_photos(folder, first, last, side=64):
         x = np.asarray(piece, np.float32)*rng.uniform(.7, 1.3, 3)+rng.normal(0, 4, (side, side, 3))
         Image.fromarray(np.clip(x, 0, 255).astype(np.uint8)).save(folder/f'{i:07d}.jpg', quality=85)
 
-def watch(process, found):
-    "Note the largest memory of a process and its children, in bytes."
-    top = psutil.Process(process.pid)
-    while process.poll() is None:
-        try: found.append(sum(p.memory_info().rss for p in [top, *top.children(recursive=True)]))
-        except psutil.Error: pass
-        time.sleep(.2)
-
-def measure(photos, out, recipe, cache):
-    "Seconds, peak memory in MB, and the last lines that were printed."
-    t,found = time.monotonic(),[]
-    p = subprocess.Popen([str(Path(sys.executable).with_name('clustering-nb')), 'run', str(photos), '--recipe', recipe, '--out', str(out)], cwd=ROOT,
-                         env=os.environ|{'CLUSTERING_NB_CACHE': str(cache), 'CLUSTERING_NB_PROGRESS': '0'}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    threading.Thread(target=watch, args=(p, found), daemon=True).start()
-    said = p.communicate()[0]
-    if p.returncode: raise SystemExit(said[-2000:])
-    return time.monotonic()-t,max(found)/2**20,said
-
 def main(args):
-    rows = []
     for n in map(int, args.n.split(',')):
         with tempfile.TemporaryDirectory() as tmp:
             tmp = Path(tmp)
@@ -64,20 +38,12 @@ def main(args):
                 if what.startswith('one'):
                     for i in range(0, n, 100): (tmp/'photos'/f'{i:07d}.jpg').unlink()
                     make_photos(tmp/'photos', n, n+-(-n//100))
-                seconds,mb,_ = measure(tmp/'photos', tmp/'out', recipe, tmp/'cache')
+                seconds,mb,_ = child([PROGRAM, 'run', tmp/'photos', '--recipe', recipe, '--out', tmp/'out'], {'CLUSTERING_NB_CACHE': str(tmp/'cache')})
                 found = pd.read_csv(tmp/'out'/'assignments.csv')
                 files = sum(f.stat().st_size for f in (tmp/'out').rglob('*') if f.is_file())/2**20
-                rows.append({'n': n, 'recipe': recipe, 'run': what, 'seconds': round(seconds, 1), 'peak_memory_mb': round(mb), 'photos': len(found), 'clusters': int(found.cluster[found.cluster>=0].nunique()), 'report_mb': round((tmp/'out'/'report.html').stat().st_size/2**20, 1), 'all_files_mb': round(files, 1)})
-                print(rows[-1], flush=True)
-        keep(rows)
-
-def keep(rows):
-    "Put rows into results/folder.csv, in place of older ones of the same size and recipe."
-    path,table = ROOT/'results'/'folder.csv',pd.DataFrame(rows)
-    if path.exists():
-        old = pd.read_csv(path)
-        table = pd.concat([old[~old.set_index(['n', 'recipe']).index.isin(table.set_index(['n', 'recipe']).index)], table]).sort_values(['recipe', 'n'], kind='stable')
-    table.to_csv(path, index=False, lineterminator='\n')
+                row = {'n': n, 'recipe': recipe, 'run': what, 'seconds': round(seconds, 1), 'peak_memory_mb': round(mb), 'photos': len(found), 'clusters': int(found.cluster[found.cluster>=0].nunique()), 'report_mb': round((tmp/'out'/'report.html').stat().st_size/2**20, 1), 'all_files_mb': round(files, 1)}
+                print(row, flush=True)
+                keep(ROOT/'results'/'folder.csv', [row], ['n', 'recipe', 'run'])
 
 if __name__=='__main__':
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

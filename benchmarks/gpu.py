@@ -6,7 +6,7 @@ Every measurement is a process of its own, which sees the card or doesn't. It wa
 the clock. On the card everything is done twice with one seed, and both results are compared, digit by digit. *apart* is by how much
 results of card and processor differ: of features, the largest distance of two vectors of an image as a share of what vectors are
 long; of trained networks, the difference of the ARI of k-means on their vectors with the classes, since two trainings whose last
-digits differ end at other weights. Photos and digits are real ones, 'imagenet10' being a folder or zip in CLUSTERING_NB_DATA.
+digits differ end at other weights. Photos and digits are real ones, 'imagenet10' being a folder or zip in CLUSTERING_NB_DATA; jobs whose data are not there are left out.
 Writes results/gpu.csv."""
 import argparse
 import json
@@ -18,9 +18,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+from common import ROOT, keep
 
-ROOT = Path(__file__).resolve().parents[1]
 SIDE = 64 # Of photos, in pixels
 
 # ---- What jobs are about, and jobs: each gives a function to time, and one that warms up
@@ -70,11 +69,11 @@ def one(name, path, where):
     begun = time.perf_counter()
     z = work()
     found = {'seconds': time.perf_counter()-begun, 'n': len(images), 'device': torch.cuda.get_device_name() if device=='cuda' else f'{os.cpu_count()} cores', 'torch': torch.__version__}
-    if device=='cuda': found['same_twice'] = bool(np.array_equal(z, work()))
+    if device=='cuda': found['same_twice'] = '' if name=='photos alone' else bool(np.array_equal(z, work())) # Those have no vectors
     if images.labels is not None and not name.startswith(('features', 'photos')):
         from sklearn.cluster import KMeans
         from sklearn.metrics import adjusted_rand_score
-        found['ari'] = adjusted_rand_score(images.labels, KMeans(10, n_init=10, random_state=0).fit_predict(z))
+        found['ari'] = adjusted_rand_score(images.labels, KMeans(len(images.class_names), n_init=10, random_state=0).fit_predict(z))
     np.save(path, z)
     print(json.dumps(found))
 
@@ -90,14 +89,20 @@ def apart(name, card, a, processor, b):
     if 'ari' in card: return round(abs(card['ari']-processor['ari']), 4)
     return round(float(np.linalg.norm(a-b, axis=1).max()/np.linalg.norm(b, axis=1).mean()), 6)
 
+def there(name, where):
+    "Are the data of a job here? If not, it is said what is lacking."
+    try: JOBS[name][0](where)
+    except FileNotFoundError as e: print(f'{name}: left out. {e}', flush=True)
+    else: return True
+
 def main(names, where, out):
-    rows = []
     for name in names:
+        if not there(name, where): continue
         with tempfile.TemporaryDirectory() as tmp: (card,a),(processor,b) = (measured(name, d, Path(tmp)/f'{d}.npy', where) for d in ('cuda', 'cpu'))
-        rows.append({'job': name, 'images': card['n'], 'processor': processor['device'], 'processor_seconds': round(processor['seconds'], 2), 'card': card['device'], 'card_seconds': round(card['seconds'], 2),
-                     'times_faster': round(processor['seconds']/card['seconds'], 1), 'apart': apart(name, card, a, processor, b), 'same_twice': card['same_twice'], 'torch': card['torch']})
-        print(rows[-1], flush=True)
-        pd.DataFrame(rows).to_csv(out, index=False, lineterminator='\n')
+        row = {'job': name, 'images': card['n'], 'processor': processor['device'], 'processor_seconds': round(processor['seconds'], 2), 'card': card['device'], 'card_seconds': round(card['seconds'], 2),
+                     'times_faster': round(processor['seconds']/card['seconds'], 1), 'apart': apart(name, card, a, processor, b), 'same_twice': card['same_twice'], 'torch': card['torch']}
+        print(row, flush=True)
+        keep(out, [row], ['job', 'card'])
 
 if __name__=='__main__':
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -112,4 +117,6 @@ if __name__=='__main__':
         from clustering_nb.core import need
         torch = need('torch', 'torch')
         if not torch.cuda.is_available(): sys.exit("No CUDA device here, so there is nothing to compare.")
-        main(a.only.split(';'), a.photos, a.out)
+        names = [n.strip() for n in a.only.split(';')]
+        if odd := [n for n in names if n not in JOBS]: p.error(f"there is no job {', '.join(map(repr, odd))}. There are: {'; '.join(JOBS)}.")
+        main(names, str(Path(a.photos).resolve()) if Path(a.photos).exists() else a.photos, a.out)

@@ -3,7 +3,10 @@
     python benchmarks/scale.py [--only growth,quality,files,search] [--n 10000,100000,1000000] [--files 100000]
 
 growth: vectors of 64 numbers are drawn from a Gaussian mixture that was fitted to features of photographs (benchmarks/mixture.npz;
-    --fit FEATURES.npy makes it anew). Each method runs in a process of its own, so that its memory is its own. -> results/scale.csv
+    --fit FEATURES.npy makes it anew). Each method runs in a process of its own, which imports, compiles and reads what it works on
+    before the clock starts; work of less than half a second is done five times, and the quickest counts. Memory is the largest that
+    the process had while it worked, vectors and libraries included; for vectors on disk, another process has written them.
+    `clustering-nb run` is the program as its users run it, from its start to its end. -> results/scale.csv
 quality: what is lost by fitting on samples, on the 70 000 pictures of Fashion-MNIST. -> results/scale_quality.csv
 files: photos as in benchmarks/folder.py through a network, divided among one worker and two. -> results/scale_files.csv
 search: which part of UMAP and HDBSCAN is the search for neighbours, and how long faiss takes for the same, which is not among the
@@ -11,20 +14,16 @@ search: which part of UMAP and HDBSCAN is the search for neighbours, and how lon
 import argparse
 import importlib.util
 import json
-import os
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-from folder import make_photos, watch
+from common import PROGRAM, ROOT, child, chosen, keep
+from folder import make_photos
 
-ROOT = Path(__file__).resolve().parents[1]
 MIXTURE = ROOT/'benchmarks'/'mixture.npz'
 D = 64
 
@@ -51,7 +50,7 @@ def draw(n, seed=0):
         x[at] = x[at]@factor.T+mean
     return x,labels
 
-# ---- Each of these gets vectors, their labels and an empty folder, and gives a function to time, and what to say of its result
+# ---- Each of these gets vectors, their labels and an empty folder, and gives a function to time, and what to say of its result; those of vectors on disk get them as zarr
 def pca(x, y, tmp):
     from clustering_nb.reduction import reducers
     return (lambda: reducers.make('pca', 50).fit_transform(x)),lambda z: ''
@@ -60,9 +59,7 @@ def pca_disk(x, y, tmp):
     from sklearn.decomposition import PCA
 
     from clustering_nb.large import fit_transform_disk
-    from clustering_nb.vectors import read_vectors, write_vectors
-    disk = read_vectors(write_vectors(tmp/'x.zarr', x))[0]
-    return (lambda: fit_transform_disk(PCA(50), disk)),lambda z: ''
+    return (lambda: fit_transform_disk(PCA(50), x)),lambda z: ''
 
 def kmeans(x, y, tmp):
     from clustering_nb.clustering import clusterers
@@ -71,9 +68,7 @@ def kmeans(x, y, tmp):
 
 def kmeans_disk(x, y, tmp):
     from clustering_nb.large import DiskKMeans
-    from clustering_nb.vectors import read_vectors, write_vectors
-    disk = read_vectors(write_vectors(tmp/'x.zarr', x))[0]
-    return (lambda: DiskKMeans(40, 1).fit(disk)),lambda s: f'inertia {s.inertia_:.6g}'
+    return (lambda: DiskKMeans(40, 1).fit(x)),lambda s: f'inertia {s.inertia_:.6g}'
 
 def recipe(words):
     "A clusterer, on a sample where there are many."
@@ -104,58 +99,55 @@ def report(x, y, tmp):
 
 METHODS = {'pca': pca, 'pca of vectors on disk': pca_disk, 'kmeans': kmeans, 'kmeans of vectors on disk': kmeans_disk, 'hdbscan': recipe('pca:10+hdbscan'), 'umap + hdbscan': recipe('umap:10+hdbscan'), 'ward': recipe('ward:40'), 'assign': assign, 'report': report}
 
+def written(n, path):
+    "Vectors as zarr."
+    from clustering_nb.vectors import write_vectors
+    x,y = draw(n)
+    write_vectors(path, x, labels=y)
+
+def input_of(name, n, folder):
+    "What a method works on, and the labels."
+    if not name.endswith('on disk'): return draw(n)
+    from clustering_nb.vectors import read_vectors
+    child([sys.executable, __file__, '--one', 'write', '--n', n, '--to', folder/'x.zarr']) # Elsewhere, so that this process never held them
+    return read_vectors(folder/'x.zarr')[0],None
+
 def one(name, n):
     "Run one method here, and print what came as JSON."
+    from clustering_nb.study import PeakMemory
     warnings.simplefilter('ignore')
-    x,y = draw(n)
     with tempfile.TemporaryDirectory() as tmp:
-        work,words = METHODS[name](x, y, Path(tmp))
-        (Path(tmp)/'warm').mkdir()
-        if name!='report': METHODS[name](x[:2000], y[:2000], Path(tmp)/'warm')[0]() # Compiles what numba compiles
-        t = time.perf_counter()
-        found = work()
-        print(json.dumps({'seconds': time.perf_counter()-t, 'found': words(found)}))
-
-def measured(command, env=None):
-    "Seconds, peak memory in MB, and what was printed."
-    t,found = time.monotonic(),[0]
-    p = subprocess.Popen(command, cwd=ROOT, env=os.environ|{'CLUSTERING_NB_PROGRESS': '0', **(env or {})}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    threading.Thread(target=watch, args=(p, found), daemon=True).start()
-    out,err = p.communicate()
-    if p.returncode: raise SystemExit((out+err)[-3000:])
-    return time.monotonic()-t,max(found)/2**20,out
-
-def keep(path, rows, by):
-    "Put rows into a table, in place of older ones that are equal in the columns `by`."
-    table = pd.DataFrame(rows)
-    if path.exists():
-        old = pd.read_csv(path, keep_default_na=False)
-        same = old[by].astype(str).agg('|'.join, axis=1).isin(table[by].astype(str).agg('|'.join, axis=1))
-        table = pd.concat([old[~same], table])
-    table.to_csv(path, index=False, lineterminator='\n')
+        tmp = Path(tmp)
+        for folder in ('warm', 'work'): (tmp/folder).mkdir()
+        if name!='report': METHODS[name](*input_of(name, 5000, tmp/'warm'), tmp/'warm')[0]() # Compiles what numba compiles, that for many included
+        work,words = METHODS[name](*input_of(name, n, tmp/'work'), tmp/'work')
+        seconds = []
+        with PeakMemory() as memory:
+            while not seconds or len(seconds)<5 and max(seconds)<.5:
+                t = time.perf_counter()
+                found = work()
+                seconds.append(time.perf_counter()-t)
+        print(json.dumps({'seconds': min(seconds), 'runs': len(seconds), 'peak': memory.peak/2**20, 'found': words(found)}))
 
 def whole(n, tmp):
     "`clustering-nb run` on a file of n vectors, report and all."
-    from clustering_nb.large import adapted
-    from clustering_nb.study import Stage, parse_recipe
-    from clustering_nb.vectors import write_vectors
-    x,y = draw(n)
-    write_vectors(tmp/'x.zarr', x, labels=y)
+    from clustering_nb.large import SAMPLE, adapted
+    from clustering_nb.study import parse_recipe
+    child([sys.executable, __file__, '--one', 'write', '--n', n, '--to', tmp/'x.zarr'])
     words = 'pca:50+umap:10+hdbscan'
-    seconds,mb,_ = measured([str(Path(sys.executable).with_name('clustering-nb')), 'run', str(tmp/'x.zarr'), '--recipe', words, '--out', str(tmp/'out')], {'CLUSTERING_NB_CACHE': str(tmp/'cache')})
-    stages = parse_recipe(words)
-    at = adapted(stages, n)
-    if at is not None: stages.insert(at, Stage('reducer', 'sample'))
+    seconds,mb,_ = child([PROGRAM, 'run', tmp/'x.zarr', '--recipe', words, '--out', tmp/'out'], {'CLUSTERING_NB_CACHE': str(tmp/'cache')})
+    stages = [*map(str, parse_recipe(words))]
+    at = adapted(parse_recipe(words), n)
+    if at is not None: stages.insert(at, f'sample:{SAMPLE}')
     scores = json.loads((tmp/'out'/'scores.json').read_text())
-    return {'method': 'clustering-nb run', 'n': n, 'seconds': round(seconds, 2), 'peak_memory_mb': round(mb), 'found': f"{'+'.join(map(str, stages[1:]))}: {scores['n_clusters']} clusters, {scores['coverage']:.0%} covered, ARI {scores['ari']:.3f}; report {(tmp/'out'/'report.html').stat().st_size/2**20:.1f} MB"}
+    return {'method': 'clustering-nb run', 'n': n, 'seconds': round(seconds, 2), 'runs': 1, 'peak_memory_mb': round(mb), 'found': f"{'+'.join(stages[1:])}: {scores['n_clusters']} clusters, {scores['coverage']:.0%} covered, ARI {scores['ari']:.3f}; report {(tmp/'out'/'report.html').stat().st_size/2**20:.1f} MB"}
 
 def growth(ns, names):
     for n in ns:
         for name in names:
             if name=='clustering-nb run': continue
-            _,mb,out = measured([sys.executable, __file__, '--one', name, '--n', str(n)])
-            row = {'method': name, 'n': n, **json.loads(out.splitlines()[-1])}
-            row = {'method': name, 'n': n, 'seconds': round(row['seconds'], 4), 'peak_memory_mb': round(mb), 'found': row['found']}
+            found = json.loads(child([sys.executable, __file__, '--one', name, '--n', n])[2].splitlines()[-1])
+            row = {'method': name, 'n': n, 'seconds': round(found['seconds'], 4), 'runs': found['runs'], 'peak_memory_mb': round(found['peak']), 'found': found['found']}
             print(row, flush=True)
             keep(ROOT/'results'/'scale.csv', [row], ['method', 'n'])
         if 'clustering-nb run' in names:
@@ -191,14 +183,15 @@ def files(n, side):
         make_photos(tmp/'photos', 0, n)
         for workers in (1, 2):
             words = f'efficientnet_lite0:side={side}+pca:50+kmeans:10,n_init=1'
-            seconds,mb,_ = measured([str(Path(sys.executable).with_name('clustering-nb')), 'run', str(tmp/'photos'), '--recipe', words, '--scheduler', f'local:{workers}', '--out', str(tmp/f'out{workers}')], {'CLUSTERING_NB_CACHE': str(tmp/f'cache{workers}'), 'OMP_NUM_THREADS': '1'})
+            seconds,mb,_ = child([PROGRAM, 'run', tmp/'photos', '--recipe', words, '--scheduler', f'local:{workers}', '--out', tmp/f'out{workers}'], {'CLUSTERING_NB_CACHE': str(tmp/f'cache{workers}'), 'OMP_NUM_THREADS': '1'})
             about = json.loads((tmp/f'out{workers}'/'run.json').read_text())['seconds']
-            row = {'n': n, 'side': side, 'workers': workers, 'seconds_embedding': round(about['efficientnet_lite0'], 1), 'seconds_all': round(seconds, 1), 'peak_memory_mb': round(mb), 'same': (tmp/f'out{workers}'/'assignments.csv').read_bytes()==(tmp/'out1'/'assignments.csv').read_bytes()}
+            row = {'n': n, 'side': side, 'workers': workers, 'seconds_embedding': round(about['efficientnet_lite0'], 1), 'seconds_all': round(seconds, 1), 'peak_memory_mb': round(mb), 'same': '' if workers==1 else (tmp/f'out{workers}'/'assignments.csv').read_bytes()==(tmp/'out1'/'assignments.csv').read_bytes()}
             print(row, flush=True)
             keep(ROOT/'results'/'scale_files.csv', [row], ['n', 'side', 'workers'])
 
 def search_here(n, path):
     "Neighbours, what UMAP and HDBSCAN do with them, and k-means: seconds as JSON, and neighbours into a file."
+    from clustering_nb import reduction
     from clustering_nb.clustering import clusterers
     from clustering_nb.reduction import neighbors
     from clustering_nb.study import make_recipe
@@ -209,6 +202,9 @@ def search_here(n, path):
     def recipe(): return make_recipe('umap:10+hdbscan', 0)
     x = draw(n)[0]
     recipe().fit_predict(x[:2000]) # Compiles what numba compiles
+    exact,reduction.MAX_EXACT = reduction.MAX_EXACT,0
+    neighbors(x[:5000], 30) # And the search that is not exact
+    reduction.MAX_EXACT = exact
     found,seconds = clock(lambda: neighbors(x, 30)) # As many as UMAP has searched whenever it needs up to 30
     _,rest = clock(lambda: recipe().fit_predict(x)) # Takes those that were found
     step,kmeans = clock(lambda: clusterers.make('kmeans', 40, 1, seed=0).fit(x))
@@ -233,10 +229,10 @@ def search(ns):
     if not importlib.util.find_spec('faiss'): return print("search: left out, since there is no faiss here. `pip install faiss-cpu` puts that right.")
     for n in ns:
         with tempfile.TemporaryDirectory() as tmp:
-            def run(who, *more): return json.loads(measured([sys.executable, __file__, '--one', who, '--n', str(n), '--to', str(Path(tmp)/'known.npy'), *more])[2].splitlines()[-1])
+            def run(who, *more): return json.loads(child([sys.executable, __file__, '--one', who, '--n', n, '--to', Path(tmp)/'known.npy', *more])[2].splitlines()[-1])
             here = run('search here')
             faiss = run('search faiss', '--rounds', str(here['rounds']))
-        row = {'n': n, 'exact': here['exact'], 'neighbours': round(here['neighbours'], 2), 'neighbours_faiss': round(faiss['neighbours'], 2), 'same': round(faiss['same'], 4), 'rest': round(here['rest'], 2),
+        row = {'n': n, 'search_exact': here['exact'], 'neighbours': round(here['neighbours'], 2), 'neighbours_faiss': round(faiss['neighbours'], 2), 'same': round(faiss['same'], 4), 'rest': round(here['rest'], 2),
                'kmeans': round(here['kmeans'], 2), 'kmeans_faiss': round(faiss['kmeans'], 2), 'rounds': here['rounds'], 'inertia_faiss': round(faiss['inertia']/here['inertia'], 4), 'faiss': faiss['version']}
         print(row, flush=True)
         keep(ROOT/'results'/'scale_search.csv', [row], ['n'])
@@ -257,13 +253,15 @@ if __name__=='__main__':
     a = p.parse_args()
     ns = [int(n) for n in a.n.split(',')]
     if a.fit: fit(a.fit)
+    elif a.one=='write': written(ns[0], a.to)
     elif a.one=='search here': search_here(ns[0], a.to)
     elif a.one=='search faiss': search_faiss(ns[0], a.to, a.rounds)
     elif a.one: one(a.one, ns[0])
     else:
-        if 'growth' in a.only: growth(ns, a.methods.split(','))
-        if 'quality' in a.only: quality([int(m) for m in a.samples.split(',')], a.seeds)
-        if 'files' in a.only: files(a.files, a.side)
-        if 'search' in a.only:
+        only = chosen(a.only, ('growth', 'quality', 'files', 'search'), '--only', p)
+        if 'growth' in only: growth(ns, chosen(a.methods, (*METHODS, 'clustering-nb run'), '--methods', p))
+        if 'quality' in only: quality([int(m) for m in a.samples.split(',')], a.seeds)
+        if 'files' in only: files(a.files, a.side)
+        if 'search' in only:
             from clustering_nb.large import EXACT
             search(sorted({n for n in ns if n<EXACT}|{EXACT})) # Up to the largest fit: more than that are clustered by a sample

@@ -1,12 +1,15 @@
 "TensorFlow, triton, numba and torch in one process: whichever two come first through `need`, it works, each time in a fresh process."
+import ast
 import itertools
 import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from clustering_nb import core
 from clustering_nb.core import installed
 
 MODULES = ('tensorflow', 'triton', 'numba', 'torch')
@@ -25,6 +28,20 @@ def fresh(code):
     "Status and output of `code` in a new process."
     r = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=300, env=os.environ|{'TF_CPP_MIN_LOG_LEVEL': '3'})
     return r.returncode,r.stdout.strip().split('\n')[-1],r.stderr[-800:]
+
+GUARDED = {'tensorflow', 'keras', 'triton', 'torch', 'torchvision', 'timm', 'numba', 'umap', 'pynndescent', 'hdbscan'}
+
+def imported(path):
+    "The first names of what a module imports, wherever in it."
+    for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+        if isinstance(node, ast.Import): yield from (a.name.split('.')[0] for a in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level: yield node.module.split('.')[0]
+
+def test_the_library_imports_them_by_need_alone(tmp_path):
+    found = {p.name: sorted({*imported(p)}&GUARDED) for p in sorted(Path(core.__file__).parent.glob('*.py'))}
+    assert len(found)>20 and not any(found.values()), f'Import these by core.need: { {k: v for k,v in found.items() if v} }'
+    (tmp_path/'a.py').write_text('def f():\n    import torch.nn\n    from umap.umap_ import UMAP\n    from .core import need')
+    assert sorted(imported(tmp_path/'a.py'))==['torch', 'umap'] # It would be seen
 
 @needs_all
 def test_every_order_of_the_first_two():

@@ -95,6 +95,33 @@ def test_what_outputs_are_made_of(project, monkeypatch):
     (project/'results/one.csv').write_text('a\n5\n')
     assert execute.made_of(first)!=then and execute.made_of(notebook('1+1'))==execute.made_of(notebook('1+1'))
 
+def test_the_table_of_methods_names_all():
+    from clustering_nb.data import datasets
+    from clustering_nb.study import clusterers, embedders, reducers
+    nb = json.loads((ROOT/'nbs/methods.ipynb').read_text(encoding='utf-8'))
+    rows = {line.split('|')[1].strip() for c in nb['cells'] for o in c.get('outputs', []) for line in ''.join(o.get('data', {}).get('text/markdown', [])).splitlines() if line.startswith('| ')}
+    assert not {*embedders, *reducers, *clusterers, *datasets}-rows, 'Its outputs are old: run `make execute ONLY=nbs/methods.ipynb`.'
+
+def test_a_cell_is_named_as_its_reader_counts():
+    nb = notebook('1', '#| hide\n\nassert False')
+    assert execute.named(nb, 1)=='cell 2 (c1: assert False)' and execute.named(notebook(''), 0)=='cell 1 (c0: )'
+
+def test_which_python(monkeypatch):
+    import environment
+    environment.fits()
+    monkeypatch.setattr(sys, 'version_info', (3, 13, 0)); environment.fits()
+    with pytest.raises(SystemExit, match=r'needs Python 3\.11 to 3\.12.*PYTHON=python3\.12'): environment.fits('3.12')
+    monkeypatch.setattr(sys, 'version_info', (3, 14, 0))
+    with pytest.raises(SystemExit, match=r'3\.11 to 3\.13'): environment.fits()
+
+def test_an_environment_keeps_what_it_has_more(tmp_path, monkeypatch):
+    import environment
+    done = []
+    monkeypatch.setattr(environment, 'pip', lambda venv, *words: done.append(words[-1]))
+    monkeypatch.setattr(environment.subprocess, 'run', lambda *_, **__: (tmp_path/'v').mkdir(exist_ok=True))
+    for kind in ('light', 'site', 'light', 'full', 'site', 'full'): environment.setup(kind, tmp_path/'v')
+    assert [w for w in done if w!='wheel']==['.', '.[site]', '.[all,dev]']
+
 def test_links_of_the_readme():
     said = readme.moved('[a](results.ipynb) [b](../assets/x.png) [c](#here) [d](https://x.org/y) `LICENSE.md` `CHANGELOG.md`\n\n```sh\n[e](f.ipynb)\n```\n', 'nbs')
     assert '[a](nbs/results.ipynb) [b](assets/x.png) [c](#here) [d](https://x.org/y) `LICENSE.md` [CHANGELOG.md](CHANGELOG.md)' in said and '[e](f.ipynb)' in said

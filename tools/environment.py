@@ -1,4 +1,4 @@
-"""Set up the environment of this project, or bring it up to date: `python3 tools/environment.py light|full`
+"""Set up the environment of this project, or bring it up to date: `python3 tools/environment.py light|site|full`
 
 Needs nothing but Python. A stamp in the environment says what it was made from, so a second call returns at once;
 what changed since (requirements, Python, the folder) decides whether it is updated or made anew."""
@@ -12,13 +12,24 @@ from configparser import ConfigParser
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-KINDS = {'light': ('.', "the light way: a minute or two"), 'full': ('.[all,dev]', "with everything: 8 GB, some minutes")}
+KINDS = {'light': ('.', "the light way: a minute or two"), 'site': ('.[site]', "what renders the site: a minute or two"), 'full': ('.[all,dev]', "with everything: 8 GB, some minutes")} # Each has all that those before it have
+
+def settings():
+    "The project's settings.ini."
+    cfg = ConfigParser(delimiters=['='])
+    cfg.read(ROOT/'settings.ini', encoding='utf-8')
+    return cfg['DEFAULT']
+
+def fits(last=''):
+    "Refuse a Python that the project, or this tool up to `last`, doesn't run on."
+    first,last = settings()['min_python'],last or settings()['max_python']
+    numbers = lambda version: [int(n) for n in version.split('.')]
+    if not numbers(first)<=[*sys.version_info[:2]]<=numbers(last):
+        sys.exit(f"This needs Python {first} to {last}, and was called with {sys.version.split()[0]}. Name another one: make … PYTHON=python{last}")
 
 def wanted(kind, venv):
     "What the environment shall be made from."
-    cfg = ConfigParser(delimiters=['='])
-    cfg.read(ROOT/'settings.ini', encoding='utf-8')
-    needs = {k: v for k,v in cfg['DEFAULT'].items() if k.endswith('requirements')}
+    needs = {k: v for k,v in settings().items() if k.endswith(('requirements', 'scripts'))}
     return {'kind': kind, 'python': list(sys.version_info[:2]), 'venv': str(venv), 'project': str(ROOT),
             'requirements': hashlib.sha256(json.dumps(needs, sort_keys=True).encode()).hexdigest()}
 
@@ -35,7 +46,7 @@ def setup(kind, venv):
     "Make `venv` what `kind` asks for; nothing is removed but an environment that was made here."
     want,have = wanted(kind, venv),read_stamp(venv)
     done = have.pop('done', False)
-    if done and have.get('kind')=='full': want['kind'] = 'full' # Has all that the light one has
+    if done and have.get('kind') in KINDS: want['kind'] = max(kind, have['kind'], key=[*KINDS].index)
     if done and have==want: return
     if have and any(have.get(k)!=want[k] for k in ('python', 'venv')): shutil.rmtree(venv)
     elif venv.exists() and not have and any(venv.iterdir()) and not (venv/'pyvenv.cfg').exists():
@@ -56,8 +67,7 @@ def main():
     p.add_argument('kind', choices=KINDS)
     p.add_argument('--venv', default='.venv', type=Path)
     args = p.parse_args()
-    if not (3, 11)<=sys.version_info[:2]<=(3, 13):
-        sys.exit(f"clustering_nb needs Python 3.11 to 3.13, and this is {sys.version.split()[0]}. Name another one: make … PYTHON=python3.12")
+    fits()
     try: setup(args.kind, (ROOT/args.venv).resolve())
     except subprocess.CalledProcessError as e: sys.exit(f"Setting up {args.venv} failed with status {e.returncode}; see above. Run it again once that is mended: it goes on from there.")
 

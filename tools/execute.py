@@ -82,11 +82,17 @@ def run(nb, folder, flags, timeout, more):
         except CellTimeoutError as e: raise Refused(f"a cell ran for more than {timeout} s; give it a flag, or more by --timeout") from e
         except (CellExecutionError, DeadKernelError, RuntimeError) as e:
             if client.ending or getattr(e, 'ename', '')=='KeyboardInterrupt': raise KeyboardInterrupt from None # Or the kernel itself was interrupted
-            if isinstance(e, CellExecutionError): raise Refused(f"cell {failed(nb)}: {e.ename}: {e.evalue}") from e
+            if isinstance(e, CellExecutionError): raise Refused(f"{failed(nb)}: {e.ename}: {e.evalue}") from e
             raise Refused(f"the kernel died or never answered ({e}); was it out of memory?") from e
         finally: client.bar.close()
 
-def failed(nb): return next((i for i,c in enumerate(nb.cells) if any(o.output_type=='error' for o in c.get('outputs', []))), '?')
+def named(nb, i):
+    "A cell as a reader finds it: its number as nbdev counts, from 1, its id, and how its code begins."
+    cell = nb['cells'][i]
+    begins = next((line for line in ''.join(cell['source']).splitlines() if line.strip() and not line.startswith('#|')), '')
+    return f"cell {i+1} ({cell.get('id', 'no id')}: {begins[:60]})"
+
+def failed(nb): return next((named(nb, i) for i,c in enumerate(nb.cells) if any(o.output_type=='error' for o in c.get('outputs', []))), 'some cell')
 
 def chatter(output):
     "Is this what TensorFlow's compiled part says while it starts, with the time of day?"
@@ -148,11 +154,11 @@ def check(nb, paths):
     for i,cell in enumerate(nb['cells']):
         outputs = cell.get('outputs', [])
         sizes[i] = len(json.dumps(outputs, ensure_ascii=False).encode()) if outputs else 0
-        if any(o['output_type']=='error' for o in outputs): problems.append(f"cell {i}: an error is stored")
+        if any(o['output_type']=='error' for o in outputs): problems.append(f"{named(nb, i)}: an error is stored")
         told = next((m for t in texts(outputs) for p in paths if (m := re.search(rf'(?<![\w.-]){re.escape(p)}(?![\w-])[^\s"\'<>]*', t))), None)
-        if told: problems.append(f"cell {i}: the output holds {told[0]!r}, a path of this machine; print the name instead")
+        if told: problems.append(f"{named(nb, i)}: the output holds {told[0]!r}, a path of this machine; print the name instead")
     if sum(sizes.values())>LIMIT:
-        big = ', '.join(f'cell {i} {sizes[i]/1e3:.0f} kB' for i in sorted(sizes, key=sizes.get, reverse=True)[:3])
+        big = ', '.join(f'{named(nb, i)} {sizes[i]/1e3:.0f} kB' for i in sorted(sizes, key=sizes.get, reverse=True)[:3])
         problems.append(f"{sum(sizes.values())/1e3:.0f} kB of outputs are more than {LIMIT/1e3:.0f}: {big}; draw fewer points, or as float32")
     if problems: raise Refused('; '.join(problems))
 

@@ -1,16 +1,21 @@
 """Tests with the lowest versions that settings.ini allows, in an environment of its own: `python tools/lowest.py [--venv .venv-lowest]`
 
 Every bound `name>=version` of the base and of all extras is taken as `name==version`; the development tools, and what all these need
-themselves, are left to pip. Then the library notebooks run, and the tests that depend most on other libraries."""
+themselves, are left to pip. Then the library notebooks run, and the tests that depend most on other libraries. Some of the lowest versions
+are not there for the newest Python, so that this wants one up to 3.12."""
 import argparse
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
-from configparser import ConfigParser
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from environment import ROOT, fits, read_stamp, settings  # noqa: E402
+
+LAST = '3.12' # TensorFlow 2.18 and numpy 2.0 have no wheels for later ones
 EXTRAS = 'photos','keras','parquet','scale'
 TESTS = 'tests/test_estimators.py','tests/test_study.py','tests/test_strangers.py','tests/test_networks.py','tests/test_keras.py','tests/test_import_order.py'
 
@@ -25,16 +30,21 @@ def main():
     p.add_argument('--list', action='store_true', help="print the versions, and do nothing")
     p.add_argument('--only', nargs='*', help="names of test files and notebooks, without what comes after the dot")
     a = p.parse_args()
-    config = ConfigParser(delimiters=['='])
-    config.read(ROOT/'settings.ini', encoding='utf-8')
-    wanted,tools,venv = lowest(config['DEFAULT']),config['DEFAULT']['dev_requirements'].split(),(ROOT/a.venv).resolve()
+    config = settings()
+    wanted,tools,venv = lowest(config),config['dev_requirements'].split(),(ROOT/a.venv).resolve()
     if a.list: print('\n'.join(wanted)); return 0
-    python = venv/'bin/python'
+    fits(LAST)
+    python,stamp = venv/'bin/python',{'python': list(sys.version_info[:2])}
+    if read_stamp(venv) not in ({}, stamp): shutil.rmtree(venv) # Made by another Python
     if not (venv/'bin/pip').exists(): subprocess.run([sys.executable, '-m', 'venv', venv], check=True)
+    (venv/'stamp.json').write_text(json.dumps(stamp))
     pip = [python, '-m', 'pip', 'install', '--disable-pip-version-check', '-q']
-    subprocess.run([*pip, 'setuptools<80', 'wheel'], check=True)
-    subprocess.run([*pip, *wanted, *tools], check=True)
-    subprocess.run([*pip, '--no-deps', '--no-build-isolation', '-e', ROOT], check=True)
+    print(f'Installing into {venv.name} the lowest versions of everything: 8 GB, some minutes', flush=True)
+    try:
+        subprocess.run([*pip, 'setuptools<80', 'wheel'], check=True)
+        subprocess.run([*pip, *wanted, *tools], check=True)
+        subprocess.run([*pip, '--no-deps', '--no-build-isolation', '-e', ROOT], check=True)
+    except subprocess.CalledProcessError as e: sys.exit(f"Installing ended with status {e.returncode}; see above. A lowest version that is not there for Python {sys.version.split()[0]} is to be raised in settings.ini.")
     env = os.environ|{'NUMBA_CACHE_DIR': str(venv/'numba'), 'OMP_NUM_THREADS': '1', 'CLUSTERING_NB_PROGRESS': '0'}
     chosen = lambda path: not a.only or Path(path).stem in a.only
     failed = [t for t in TESTS if chosen(t) and subprocess.run([python, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', t], cwd=ROOT, env=env).returncode]

@@ -64,8 +64,8 @@ def stale(name): # Words; none if it is up to date
 
 def remember(name, made_with):
     "Enter a notebook into the record, which appears whole or not at all."
-    from clustering_nb.core import write_json
-    write_json(RECORD, {k: v for k,v in sorted((record()|{name: made_with}).items()) if (ROOT/k).is_file()})
+    from clustering_nb.core import only_one, write_json
+    with only_one(str(RECORD)): write_json(RECORD, {k: v for k,v in sorted((record()|{name: made_with}).items()) if (ROOT/k).is_file()})
 
 def main(args=None):
     p = argparse.ArgumentParser(description=__doc__.split(':')[0])
@@ -76,9 +76,11 @@ def main(args=None):
     a = p.parse_args(args)
     os.environ['CLUSTERING_NB_FULL'],bad = '1',0
     chosen = [Path(n).resolve().relative_to(ROOT).as_posix() for n in a.notebooks] or notebooks()
+    named = {*chosen}
+    if not a.list and named-{*PAGES}: chosen += [p for p in PAGES if p not in chosen]
     for name in chosen:
         if a.list: print(f"{name}: {'stale ('+', '.join(stale(name))+')' if stale(name) else 'up to date'}"); continue
-        if not a.all and not stale(name): print(f"{name}: up to date"); continue
+        if not (a.all and name in named) and not stale(name): print(f"{name}: up to date"); continue
         made_with = fingerprint(name)
         print(f"{name}: executing in full", flush=True)
         try: execute(ROOT/name, set(settings().get('tst_flags', '').split()), a.timeout)

@@ -1,6 +1,7 @@
 """All tests: every notebook and every file of tests in a process of its own. Ends with `N passed, N failed`.
 
-`python tools/test.py [--only notebooks|pytest] [--jobs N]`"""
+`python tools/test.py [--only notebooks|pytest] [--jobs N] [NAME …]`, where names are those of notebooks and test files, such as
+`50_clustering test_cli`: they run as they do among all."""
 import argparse
 import os
 import signal
@@ -27,13 +28,22 @@ def notebooks():
     found = [p for p in (ROOT/'nbs').rglob('*.ipynb') if not any(part.startswith(('_', '.')) for part in p.relative_to(ROOT).parts)]
     return sorted(found, key=lambda p: -p.stat().st_size)
 
+def late(e):
+    "What is known of a process that was ended."
+    said = e.stdout or ''
+    return f"{said if isinstance(said, str) else said.decode(errors='replace')}\nwas ended after {e.timeout} s"
+
+def ends(text, first=2000, last=5000):
+    "A long text without its middle: a traceback begins with the cell, and ends with the error."
+    return text if len(text)<=first+last else f'{text[:first]}\n…\n{text[-last:]}'
+
 def test_notebook(path, env):
     "As from `test_file`."
     t = time.time()
-    try: r = subprocess.run([Path(sys.executable).with_name('nbdev_test'), '--path', path, '--n_workers', '0'], cwd=ROOT, env=env, capture_output=True, text=True, timeout=TIMEOUT)
-    except subprocess.TimeoutExpired: return path,time.time()-t,0,1,0,f'took more than {TIMEOUT} s'
+    try: r = subprocess.run([Path(sys.executable).with_name('nbdev_test'), '--path', path, '--n_workers', '0'], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT)
+    except subprocess.TimeoutExpired as e: return path,time.time()-t,0,1,0,late(e)
     bad = int(r.returncode!=0)
-    return path,time.time()-t,1-bad,bad,0,r.stdout+r.stderr or f'ended with status {r.returncode} and no word'
+    return path,time.time()-t,1-bad,bad,0,r.stdout or f'ended with status {r.returncode} and no word'
 
 def test_files():
     "All files of tests, the longest first."
@@ -43,7 +53,7 @@ def test_file(path, env, tmp):
     "Path, seconds, how many passed, failed and were skipped, and what it printed."
     report,t = Path(tmp)/f'{path.stem}.xml',time.time()
     try: r = subprocess.run([sys.executable, '-m', 'pytest', path, '-q', '-rs', '--durations=3', '-p', 'no:cacheprovider', f'--junitxml={report}'], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=2*TIMEOUT)
-    except subprocess.TimeoutExpired: return path,time.time()-t,0,1,0,f'took more than {2*TIMEOUT} s'
+    except subprocess.TimeoutExpired as e: return path,time.time()-t,0,1,0,late(e)
     if not report.exists(): return path,time.time()-t,0,1,0,r.stdout
     found = next(ET.parse(report).getroot().iter('testsuite'))
     failed,skipped = int(found.get('failures'))+int(found.get('errors')),int(found.get('skipped'))
@@ -52,22 +62,25 @@ def test_file(path, env, tmp):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    p.add_argument('names', nargs='*', help="of notebooks and test files, without what comes after the dot; by default all")
     p.add_argument('--only', choices=('notebooks', 'pytest'))
     p.add_argument('--jobs', type=int, default=min(os.cpu_count() or 1, 4))
     args = p.parse_args()
     if signal.getsignal(signal.SIGINT)==signal.SIG_IGN: signal.signal(signal.SIGINT, signal.default_int_handler) # A background job of a shell ignores Ctrl-C, and so would what tests send it to
+    files,books = (() if args.only==other else [p for p in found() if not args.names or p.stem in args.names] for other,found in (('notebooks', test_files), ('pytest', notebooks)))
+    if unknown := sorted({*args.names}-{p.stem for p in [*files, *books]}): p.error(f"there is no test file or notebook {', '.join(unknown)}; names are such as 50_clustering and test_cli")
     passed = failed = skipped = 0
     with tempfile.TemporaryDirectory() as tmp, ThreadPoolExecutor(args.jobs) as pool:
         env = environment(tmp)
         try:
-            todo = [pool.submit(test_file, f, env, tmp) for f in test_files()[:1]] if args.only!='notebooks' else []
+            todo = [pool.submit(test_file, f, env, tmp) for f in files if f.name==ALONE]
             for first in todo: first.result()
-            todo += [pool.submit(test_file, f, env, tmp) for f in test_files()[1:]] if args.only!='notebooks' else []
-            todo += [pool.submit(test_notebook, p, env) for p in notebooks()] if args.only!='pytest' else []
+            todo += [pool.submit(test_file, f, env, tmp) for f in files if f.name!=ALONE]
+            todo += [pool.submit(test_notebook, p, env) for p in books]
             for done in as_completed(todo):
                 path,seconds,good,bad,left,said = done.result()
                 print(f"{'FAILED' if bad else 'passed'} {path.relative_to(ROOT)} {seconds:.0f} s"+(f': {good} passed, {bad} failed, {left} skipped' if path.suffix=='.py' else ''), flush=True)
-                if bad: print(said[-6000:], flush=True)
+                if bad: print(ends(said), flush=True)
                 elif path.suffix=='.py': print('\n'.join(l for l in said.splitlines() if l.startswith('SKIPPED') or 's call' in l or 's setup' in l), flush=True)
                 passed,failed,skipped = passed+good,failed+bad,skipped+left
         except KeyboardInterrupt: # The processes have heard it, too; what has not begun does not begin
