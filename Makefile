@@ -75,4 +75,4 @@ dist: ## Build wheel and sdist
 
 clean: ## Remove all that was built, the environment included; runs stay
 	rm -rf _site _proc build dist *.egg-info .venv-lowest .pytest_cache assets/plotly.min.js
-	@if [ -e "$(VENV)/stamp.json" ]; then echo rm -rf "$(VENV)"; rm -rf "$(VENV)"; fi
+	@if grep -qs '"made_here": true' "$(VENV)/stamp.json"; then echo rm -rf "$(VENV)"; rm -rf "$(VENV)"; fi

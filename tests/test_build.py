@@ -18,8 +18,9 @@ ROOT = Path(__file__).resolve().parents[1]
 def built(tmp_path_factory):
     "Folder with a wheel and an sdist, built of the files that git knows."
     here = tmp_path_factory.mktemp('tree')
-    listed = subprocess.run(['git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard'], cwd=ROOT, capture_output=True)
-    if listed.returncode: pytest.skip('not a git checkout, so there is no clean tree to build from')
+    if not (ROOT/'.git').exists(): pytest.skip('not a git checkout, so there is no clean tree to build from')
+    listed = subprocess.run(['git', '-c', f'safe.directory={ROOT}', 'ls-files', '-z', '--cached', '--others', '--exclude-standard'], cwd=ROOT, capture_output=True)
+    assert listed.returncode==0, listed.stderr.decode()
     for name in filter(None, listed.stdout.decode().split('\0')):
         if (ROOT/name).is_file():
             (here/name).parent.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from clustering_nb.core import installed
 from clustering_nb.data import load
 
 PROGRAM = Path(sys.executable).with_name('clustering-nb')
@@ -23,7 +24,7 @@ SHORT = ('--recipe', 'pca:10+kmeans:10', '--picture', 'pca')
 @pytest.fixture
 def call(tmp_path):
     "Run the program with a cache of its own."
-    def _call(*words, **kw): return subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, cwd=tmp_path, env=os.environ|{'CLUSTERING_NB_CACHE': str(tmp_path/'cache')}, timeout=300, **kw)
+    def _call(*words, debug=False, **kw): return subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, cwd=tmp_path, env=os.environ|{'CLUSTERING_NB_CACHE': str(tmp_path/'cache')}|({'CLUSTERING_NB_DEBUG': '1'} if debug else {}), timeout=300, **kw)
     return _call
 
 @pytest.fixture
@@ -109,6 +110,7 @@ def test_interrupted_run_leaves_no_half_file(call, tmp_path):
     for wait in (.7, 1.2, 2, 3):
         p = subprocess.Popen([PROGRAM, 'run', 'digits', '--recipe', 'umap:5+gmm:10', '--out', out, '--no-cache'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=os.environ|{'CLUSTERING_NB_CACHE': str(tmp_path/'cache')}, preexec_fn=heeds_interrupts)
         time.sleep(wait)
+        if p.poll() is not None: p.communicate(); break # A quick machine: it is done
         p.send_signal(signal.SIGINT)
         said = p.communicate(timeout=120)[1]
         assert p.returncode in (130, -2), said # Before `main` Python itself ends
@@ -125,7 +127,7 @@ def test_full_disk_leaves_earlier_results(call, tmp_path):
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
     r = call('run', 'digits', *SHORT, '--seed', 1, '--out', out, '--no-cache', preexec_fn=full)
-    assert r.returncode==1 and 'error' in r.stderr and 'Traceback' not in r.stderr
+    assert r.returncode==1 and 'could not be written: File too large' in r.stderr and 'Traceback' not in r.stderr
     assert {p.name: p.read_bytes() for p in out.iterdir()}==before
 
 def test_reference_holds_no_objects(call, tmp_path):
@@ -317,3 +319,35 @@ def test_nothing_to_find_is_said(here, tmp_path):
     assert set(pd.read_csv(tmp_path/'out/assignments.csv').cluster)<={0, -1}
     status,said = here('run', 'noise', '--embedder', 'descriptors', '--out', 'out', '--level', 4)
     assert status==0 and set(pd.read_csv(tmp_path/'out/assignments.csv').cluster)==set(range(4)), said
+
+@pytest.mark.skipif(not installed('pyarrow'), reason="pyarrow is not installed")
+def test_parquet(here, tmp_path):
+    flat(tmp_path/'p', RGB, 4)
+    words = 'run','p','--recipe','pixels:16+kmeans:3','--picture','pca','--out','out'
+    assert here(*words, '--parquet')[0]==0
+    csv,parquet = pd.read_csv(tmp_path/'out/assignments.csv'),pd.read_parquet(tmp_path/'out/assignments.parquet')
+    assert list(csv)==list(parquet) and csv.image.tolist()==parquet.image.tolist() and csv.cluster.tolist()==parquet.cluster.tolist()
+    assert here(*words)[0]==0 and not (tmp_path/'out/assignments.parquet').exists() # It would be of another run
+
+@pytest.mark.parametrize('words,said', [(('--recipe', 'kmeans:3', '--embedder', 'pixels'), 'leave out --embedder'), (('--recipe', 'kmeans:3', '--level', '2'), 'goes with the clusterer'), (('--recipe', 'kmeans:3', '--once'), 'goes with a folder')])
+def test_options_that_exclude_each_other(here, words, said):
+    status,told = here('run', 'digits', *words)
+    assert status==1 and said in told
+
+def test_names_of_folders_and_commands():
+    from clustering_nb.cli import _command, _out_folder, parser
+    a = parser().parse_args('run digits --n 500 --split test --size 32 --once'.split())
+    assert str(_out_folder(a, 'pca:20+gmm:10'))=='runs/digits-pca_20-gmm_10-n500-splittest-size32-once-seed0'
+    again = parser().parse_args(_command(a, 'levels:3')[1:] if _command(a, 'levels:3')[0]=='clustering-nb' else _command(a, 'levels:3'))
+    assert again.once and (again.n, again.split, again.size)==(500, 'test', 32)
+
+def test_export_tells_what_is_left(here, tmp_path):
+    flat(tmp_path/'p', RGB, 4)
+    assert here('run', 'p', '--recipe', 'pixels:16+kmeans:3', '--picture', 'pca', '--out', 'out')[0]==0
+    (tmp_path/'p').rename(tmp_path/'q'); (tmp_path/'q/red0.png').unlink()
+    status,said = here('export', 'out', 's', '--source', 'q', '--how', 'hardlink')
+    assert status==1 and 'red0.png' in said and 'not there any more' in said
+    assert len([p for p in (tmp_path/'s').rglob('*.png') if p.stat().st_nlink==2])==11
+
+def test_where_an_error_comes_from(call):
+    assert 'Traceback' in call('run', 'nosuch', debug=True).stderr and 'Traceback' not in call('run', 'nosuch').stderr

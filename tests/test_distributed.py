@@ -81,7 +81,7 @@ def photos(tmp_path_factory):
     return root
 
 def test_nothing_of_dask_without_the_option(tmp_path):
-    code = "import sys; from clustering_nb.cli import main; main(['run', 'digits', '--n', '100', '--recipe', 'pixels+kmeans:3', '--picture', 'pca', '--out', 'out']); sys.exit(bool({'dask', 'distributed'}&set(sys.modules)))"
+    code = "import sys; from clustering_nb.cli import main; status = main(['run', 'digits', '--n', '100', '--recipe', 'pixels+kmeans:3', '--picture', 'pca', '--out', 'out']); sys.exit(status or bool({'dask', 'distributed'}&set(sys.modules)))"
     r = subprocess.run([sys.executable, '-c', code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert r.returncode==0, r.stderr
 
@@ -162,6 +162,11 @@ def test_the_scheduler_goes_at_a_bad_moment(machines, moment, monkeypatch):
     with pytest.raises(ConnectionError, match='does not answer any more'), connect(machines.address) as workers:
         for _ in distribute(workers, fill_memory, [*range(1000)]): pass
     assert len(called)>1
+
+def test_nobody_comes(machines, monkeypatch):
+    "Without any worker it does not wait for ever."
+    monkeypatch.setattr(clustering_nb.distributed, 'PATIENCE', 1)
+    with connect(machines.address) as workers, pytest.raises(ConnectionError, match='has had no worker for 1 s.*Start some'): list(distribute(workers, fill_memory, [1]))
 
 def test_out_of_memory(machines):
     machines.add('--memory-limit', '1000MB')

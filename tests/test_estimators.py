@@ -6,12 +6,13 @@ import pytest
 from sklearn.utils.estimator_checks import check_estimator
 
 from clustering_nb import reduction
-from clustering_nb.clustering import DBSCAN, GMM, HDBSCAN, OPTICS, Agglomerative, Spectral, Ward
+from clustering_nb.clustering import DBSCAN, GMM, HDBSCAN, OPTICS, Agglomerative, Spectral, Ward, clusterers
 from clustering_nb.data import Images
-from clustering_nb.reduction import UMAP
+from clustering_nb.levels import Levels
+from clustering_nb.reduction import UMAP, reducers
 from clustering_nb.study import make_recipe
 
-ESTIMATORS = [Ward(3), Agglomerative(3), HDBSCAN(), DBSCAN(), OPTICS(), Spectral(2), GMM(3), UMAP(2, n_epochs=5)]
+ESTIMATORS = [Ward(3), Agglomerative(3), HDBSCAN(), DBSCAN(), OPTICS(), Spectral(2), GMM(3), UMAP(2, n_epochs=5), Levels()]
 
 @pytest.mark.parametrize('estimator', ESTIMATORS, ids=lambda e: type(e).__name__)
 def test_check_estimator(estimator):
@@ -41,3 +42,8 @@ def test_global_random_state_is_left_alone():
         before = np.random.get_state()[1].copy()
         make_recipe(recipe, 0).fit(Images(np.abs(x)))
         assert (np.random.get_state()[1]==before).all(), recipe
+
+def test_all_of_ours_are_checked():
+    "A clusterer or reducer of the registries that is a class of this library is in the list above."
+    mine = {type(c) for registry in (clusterers, reducers) for n in registry if n!='sample' for c in [registry.make(n, seed=0)] if type(c).__module__.startswith('clustering_nb.')}
+    assert mine<={type(e) for e in ESTIMATORS}, mine-{type(e) for e in ESTIMATORS}

@@ -104,3 +104,11 @@ def test_results_in_a_place_that_is_read_only(photos, tmp_path, what, there, cap
         raise OSError(errno.EROFS, 'Read-only file system', str(self))
     with patch.object(Path, 'mkdir', refuse): status = main([what, str(photos), '--out', str(tmp_path/'out'), *(['--quick'] if what=='audit' else ['--recipe', 'descriptors+kmeans:3', '--picture', 'pca', '--no-cache'])])
     assert status==1 and f"{tmp_path/'out'} could not be {'written' if there else 'made'}: Read-only file system." in capsys.readouterr().err
+
+def test_export_where_there_are_no_hard_links(undisturbed, tmp_path):
+    "As on a memory stick: photos are copied all the same, none over another; and links to another disk are refused in words."
+    with patch('os.link', side_effect=OSError(errno.EPERM, 'Operation not permitted')):
+        assert export_run(undisturbed[2], tmp_path/'s')['done']==60 and export_run(undisturbed[2], tmp_path/'s')['there already']==60
+    with patch('os.link', side_effect=OSError(errno.EXDEV, 'Invalid cross-device link')):
+        found = export_run(undisturbed[2], tmp_path/'h', 'hardlink')
+    assert found['done']==0 and len(found['left'])==60 and all('use copy' in why for _,why in found['left'])

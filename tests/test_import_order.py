@@ -12,8 +12,8 @@ import pytest
 from clustering_nb import core
 from clustering_nb.core import installed
 
-MODULES = ('tensorflow', 'triton', 'numba', 'torch')
-missing = [m for m in ('tensorflow', 'torch', 'triton') if not installed(m)]
+MODULES = tuple(m for m in ('tensorflow', 'triton', 'numba', 'torch') if installed(m)) # There is no triton on a Mac
+missing = [m for m in ('tensorflow', 'torch') if not installed(m)]
 needs_all = pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
 
 USE = '''
@@ -49,7 +49,7 @@ def test_every_order_of_the_first_two():
     codes = ['from clustering_nb.core import need\n'+'\n'.join(f'need({m!r})' for m in order)+USE for order in orders]
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool: done = list(pool.map(fresh, codes))
     bad = {order: r for order,r in zip(orders, done) if r[:2]!=(0, 'fine')}
-    assert len(done)==12 and not bad, bad
+    assert len(done)==len(MODULES)*(len(MODULES)-1)>=6 and not bad, bad
 
 @needs_all
 def test_tensorflow_imported_by_somebody_else():

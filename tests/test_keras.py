@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.mark.skipif(not (installed('keras') and installed('torch')), reason="Keras or PyTorch is not installed")
 def test_cnn_computes_with_torch(tmp_path):
     env = os.environ|{'KERAS_BACKEND': 'torch', 'CLUSTERING_NB_CACHE': str(tmp_path)}
+    r = subprocess.run([sys.executable, '-c', 'from clustering_nb.cnn import BACKEND, keras; print(BACKEND, keras.backend.backend())'], cwd=ROOT, env=env, capture_output=True, text=True)
+    assert r.stdout.split()[-2:]==['torch', 'torch'], r.stdout+r.stderr
     r = subprocess.run([Path(sys.executable).with_name('nbdev_test'), '--path', 'nbs/31_cnn.ipynb', '--n_workers', '0'], cwd=ROOT, env=env, capture_output=True, text=True)
     assert r.returncode==0 and 'Success' in r.stdout+r.stderr, (r.stdout+r.stderr)[-2000:]
 

@@ -11,6 +11,7 @@ from clustering_nb.study import Experiment, run
 
 def at_hand(name, monkeypatch):
     "The data set, without trying to download it."
+    if name=='fashion-mnist' and Path('/usr/share/datasets/fashion-mnist').is_dir(): return load(name) # It is there, so it has to be found
     monkeypatch.setattr('clustering_nb.data._download', lambda _: 'nothing was downloaded')
     try: return load(name)
     except FileNotFoundError as e: pytest.skip(str(e).split('\n')[0])

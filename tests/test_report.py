@@ -226,8 +226,8 @@ def test_a_point_without_thumbnail_says_so(visit):
     for _ in range(40):
         page.keyboard.press('ArrowRight')
         page.wait_for_timeout(20)
-        seen.add(page.locator('#picture').is_visible())
-    assert seen=={True, False} and 'No thumbnail for this one.' in page.eval_on_selector('#no-picture', 'e => e.textContent')
+        seen.add((page.locator('#picture').is_visible(), page.locator('#no-picture').is_visible()))
+    assert seen=={(True, False), (False, True)} and 'No thumbnail for this one.' in page.eval_on_selector('#no-picture', 'e => e.textContent')
 
 def test_hostile_names_are_text(visit):
     page = visit('hostile')
@@ -277,6 +277,10 @@ def test_made_to_be_read_by_machines_for_people(visit):
 
 def test_print(visit):
     page = visit('many', color_scheme='dark')
+    assert page.locator('details:not([open])').count()>200
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator('details:not([open])').count()==0 and page.get_attribute('html', 'data-print') is not None
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.locator('details:not([open])').count()>200
     assert page.pdf()[:4]==b'%PDF'
     page.wait_for_function("!document.documentElement.hasAttribute('data-print')")

@@ -46,12 +46,13 @@ def table(folder): return read_rows(folder/'rows.csv').drop(columns=list(measure
 
 def test_killed_at_random_moments(undisturbed, tmp_path):
     (tmp_path/'study.toml').write_text(STUDY)
-    rng,counts = random.Random(0),[0]
+    rng,counts,killed = random.Random(0),[0],0
     for more in (0, *(rng.randint(1, 8) for _ in range(3))): # Rows to wait for; none: while it starts
         p = subprocess.Popen(words(tmp_path, '--resume'), **where(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while more and p.poll() is None and len(read_rows(tmp_path/'rows.csv'))<counts[-1]+more: time.sleep(.05)
         time.sleep(rng.uniform(0, 1 if more else 4))
         children = psutil.Process(p.pid).children(recursive=True) if p.poll() is None else []
+        killed += p.poll() is None
         p.kill(); p.wait()
         for _ in range(60): # One that is just starting takes a while to notice
             left = alive(children)
@@ -59,7 +60,7 @@ def test_killed_at_random_moments(undisturbed, tmp_path):
             time.sleep(.5)
         assert not left, "A worker outlives the study that started it."
         counts.append(len(read_rows(tmp_path/'rows.csv')))
-    assert counts==sorted(counts) and counts[-1]>2 # Nothing is lost
+    assert counts==sorted(counts) and counts[-1]>2 and killed>=2 # Nothing is lost
     last = subprocess.run(words(tmp_path, '--resume'), **where(tmp_path), capture_output=True, text=True, timeout=300)
     assert last.returncode==1, last.stderr
     pd.testing.assert_frame_equal(table(tmp_path), undisturbed)
@@ -76,7 +77,7 @@ def test_two_at_once(undisturbed, tmp_path):
 @pytest.mark.skipif(os.name!='posix', reason="sends SIGINT")
 def test_interrupted(undisturbed, tmp_path):
     (tmp_path/'study.toml').write_text(STUDY)
-    p = subprocess.Popen(words(tmp_path), **where(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    p = subprocess.Popen(words(tmp_path), **where(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) # It may have been told to ignore it, in the background
     while p.poll() is None and not len(read_rows(tmp_path/'rows.csv')): time.sleep(.05)
     os.killpg(p.pid, signal.SIGINT) # As a terminal does: to all of them
     said = p.communicate(timeout=60)[1]

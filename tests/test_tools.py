@@ -81,7 +81,7 @@ def test_a_notebook_that_was_edited_while_it_ran(project):
     path.write_text(json.dumps(notebook('first = 1', *(''.join(c['source']) for c in ran.cells))))
     with pytest.raises(execute.Refused, match='edited while it ran'): execute.cleaned(path, ran)
 
-@pytest.mark.parametrize('path', [p for p in sorted((ROOT/'nbs').rglob('*.ipynb')) if p.parent.name!='studies'], ids=lambda p: p.stem) # Studies: results/executed.json
+@pytest.mark.parametrize('path', [p for p in sorted((ROOT/'nbs').rglob('*.ipynb')) if p.parent.name!='studies' and not any(part.startswith(('_', '.')) for part in p.relative_to(ROOT).parts)], ids=lambda p: p.stem) # Studies: results/executed.json
 def test_outputs_are_as_new_as_the_cells(path):
     nb = json.loads(path.read_text(encoding='utf-8'))
     if any(c.get('outputs') for c in nb['cells']): assert nb['metadata'].get('executed')==execute.made_of(nb), f'The outputs of {path.name} are older than its cells or tables: run `make execute ONLY={path.relative_to(ROOT).as_posix()}`.'
@@ -171,3 +171,19 @@ def test_photos_of_the_studies_are_those_at_hand(tmp_path):
         with zipfile.ZipFile(data/f'{name}.zip') as z: files = {n.rpartition('/')[2].rpartition('.')[0]+'.JPEG': z.read(n) for n in z.namelist()}
         packed(tmp_path/'tiny.zip', files)
         assert tiny_imagenet.build(tmp_path/'tiny.zip', tmp_path, {name: tiny_imagenet.wanted()[name]})
+
+def test_an_environment_of_somebody_else_is_left_alone(tmp_path, monkeypatch):
+    import environment
+    theirs,ours = tmp_path/'theirs',tmp_path/'ours'
+    (theirs/'bin').mkdir(parents=True); (theirs/'pyvenv.cfg').touch(); (theirs/'bin/pip').touch(); (theirs/'precious').touch()
+    monkeypatch.setattr(environment, 'pip', lambda *_: None)
+    monkeypatch.setattr(environment.subprocess, 'run', lambda *_, **__: (ours/'bin').mkdir(parents=True, exist_ok=True))
+    environment.setup('light', theirs); environment.setup('light', ours)
+    (ours/'old').touch()
+    monkeypatch.setattr(sys, 'version_info', (3, 12, 0))
+    with pytest.raises(SystemExit, match='was not made here'): environment.setup('light', theirs)
+    assert (theirs/'precious').exists()
+    environment.setup('light', ours)
+    assert not (ours/'old').exists() and environment.read_stamp(ours)['python']==[3, 12] and environment.read_stamp(ours)['done'] is True
+    (tmp_path/'photos').mkdir(); (tmp_path/'photos/a.jpg').touch()
+    with pytest.raises(SystemExit, match='a folder with other things'): environment.setup('light', tmp_path/'photos')

@@ -22,7 +22,7 @@ def whole(tmp_path_factory):
 
 def test_every_notebook_has_a_page_that_others_lead_to(whole):
     made = {p.relative_to(whole).as_posix() for p in (whole/'nbs').rglob('*.html')}
-    assert made=={p.relative_to(ROOT).with_suffix('.html').as_posix() for p in (ROOT/'nbs').rglob('*.ipynb') if not p.name.startswith(('_', '.'))}
+    assert made=={p.relative_to(ROOT).with_suffix('.html').as_posix() for p in (ROOT/'nbs').rglob('*.ipynb') if not any(part.startswith(('_', '.')) for part in p.relative_to(ROOT).parts)}
     home = site.Page((whole/'nbs/index.html').read_text(encoding='utf-8'))
     reached = {os.path.normpath(f'nbs/{link.split("#")[0]}') for link in home.links if '://' not in link}
     assert made<=reached, f"Nothing on the home page leads to {sorted(made-reached)}"

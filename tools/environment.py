@@ -45,22 +45,24 @@ def pip(venv, *words):
 def setup(kind, venv):
     "Make `venv` what `kind` asks for; nothing is removed but an environment that was made here."
     want,have = wanted(kind, venv),read_stamp(venv)
-    done = have.pop('done', False)
+    done,ours = have.pop('done', False),have.pop('made_here', not venv.exists() or not any(venv.iterdir()))
     if done and have.get('kind') in KINDS: want['kind'] = max(kind, have['kind'], key=[*KINDS].index)
     if done and have==want: return
-    if have and any(have.get(k)!=want[k] for k in ('python', 'venv')): shutil.rmtree(venv)
+    if have and any(have.get(k)!=want[k] for k in ('python', 'venv')):
+        if not ours: sys.exit(f"{venv} is of another Python, or was moved, and was not made here, so it is left alone. Name another one for the environment: make … VENV=NAME")
+        shutil.rmtree(venv)
     elif venv.exists() and not have and any(venv.iterdir()) and not (venv/'pyvenv.cfg').exists():
         sys.exit(f"{venv} is a folder with other things in it. Name another one for the environment: make … VENV=NAME")
     moved_only = done and venv.exists() and {**have, 'project': ''}=={**want, 'project': ''}
     if not (venv/'bin/pip').exists(): subprocess.run([sys.executable, '-m', 'venv', venv], check=True)
-    (venv/'stamp.json').write_text(json.dumps(want)) # Ours, and not done yet
+    (venv/'stamp.json').write_text(json.dumps(want|{'made_here': ours})) # Not done yet
     if moved_only: pip(venv, '--no-deps', '--no-build-isolation', '-e', '.')
     else:
         what,words = KINDS[want['kind']]
         print(f'Installing into {venv.name} {words}', flush=True)
         pip(venv, 'setuptools', 'wheel')
         pip(venv, '--no-build-isolation', '-e', what)
-    (venv/'stamp.json').write_text(json.dumps(want|{'done': True}))
+    (venv/'stamp.json').write_text(json.dumps(want|{'made_here': ours, 'done': True}))
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.split('\n')[0])

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -45,11 +46,14 @@ def main():
         subprocess.run([*pip, *wanted, *tools], check=True)
         subprocess.run([*pip, '--no-deps', '--no-build-isolation', '-e', ROOT], check=True)
     except subprocess.CalledProcessError as e: sys.exit(f"Installing ended with status {e.returncode}; see above. A lowest version that is not there for Python {sys.version.split()[0]} is to be raised in settings.ini.")
-    env = os.environ|{'NUMBA_CACHE_DIR': str(venv/'numba'), 'OMP_NUM_THREADS': '1', 'CLUSTERING_NB_PROGRESS': '0'}
+    cache = tempfile.TemporaryDirectory()
+    env = os.environ|{'NUMBA_CACHE_DIR': str(venv/'numba'), 'OMP_NUM_THREADS': '1', 'CLUSTERING_NB_PROGRESS': '0', 'CLUSTERING_NB_CACHE': cache.name}
     chosen = lambda path: not a.only or Path(path).stem in a.only
     failed = [t for t in TESTS if chosen(t) and subprocess.run([python, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', t], cwd=ROOT, env=env).returncode]
     for path in sorted((ROOT/'nbs').glob('[0-9]*.ipynb')):
-        if chosen(path) and subprocess.run([venv/'bin/nbdev_test', '--path', path, '--n_workers', '0'], cwd=ROOT, env=env).returncode: failed.append(path.name)
+        if not chosen(path): continue
+        said = subprocess.run([venv/'bin/nbdev_test', '--path', path, '--n_workers', '0'], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if said.returncode or 'Success.' not in said.stdout: failed.append(path.name); print(said.stdout[-5000:])
     print('\n'.join(f'failed: {f}' for f in failed) or 'All passed.')
     return int(bool(failed))
 

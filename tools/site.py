@@ -191,7 +191,7 @@ def build(root=ROOT, renderer=None):
     first_page(out, pages)
     problems = list(dict.fromkeys(problems+check(out)))
     if problems: return out,problems
-    shutil.rmtree(final, ignore_errors=True)
+    if final.exists(): shutil.rmtree(final)
     shutil.move(out, final)
     shutil.rmtree(work)
     return final,[]
