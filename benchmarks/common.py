@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -19,8 +20,9 @@ def held(process):
     "Bytes that a process and its children hold together. On Linux pages that they share count once; elsewhere once each, so it is an upper bound."
     total = 0
     for p in [process, *process.children(recursive=True)]:
-        try: total += getattr(full := p.memory_full_info(), 'pss', full.rss)
-        except psutil.Error: pass # It has ended, or is not ours to look at
+        with suppress(psutil.Error): # It has ended, or is not ours to look at
+            try: total += p.memory_full_info().pss
+            except (AttributeError, psutil.AccessDenied): total += p.memory_info().rss
     return total
 
 def child(command, env=None, every=.2):
