@@ -13,7 +13,6 @@ import signal
 import sys
 import tempfile
 import time
-from configparser import ConfigParser
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,18 +23,14 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbdev.clean import clean_nb
 from tqdm import tqdm
 
-ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from environment import ROOT, settings  # noqa: E402
+
 LIMIT = 400_000 # Bytes of stored outputs in a notebook
 ENV = dict(PLOTLY_RENDERER='plotly_mimetype', CLUSTERING_NB_PROGRESS='0', PYTHONHASHSEED='0', PYTHONWARNINGS='ignore:IProgress not found', TF_CPP_MIN_LOG_LEVEL='3') # tqdm misses widgets, TensorFlow graphics cards
 
 
 class Refused(Exception): "What is wrong with the outputs of a notebook, in words."
-
-def settings():
-    "The project's settings.ini."
-    cfg = ConfigParser(delimiters=['='])
-    cfg.read(ROOT/'settings.ini', encoding='utf-8')
-    return cfg['DEFAULT']
 
 def skipped(source, flags):
     "Is this a cell that is not to run: exports, `eval: false`, or a flag?"
